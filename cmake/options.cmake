@@ -1,0 +1,35 @@
+# Build-wide switches. `Tests` is the one configuration that run-tests.sh builds: light optimisation, assertions on.
+option(SSB_BUILD_TESTS "build the tests" OFF)
+option(SSB_COVERAGE "instrument for gcov" OFF)
+set(SSB_SANITIZE "" CACHE STRING "value for -fsanitize=")
+
+set(CMAKE_CXX_FLAGS_TESTS "-O1 -g1" CACHE STRING "flags of the Tests configuration")
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1 -DNDEBUG" CACHE STRING "" FORCE)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(ssb_flags INTERFACE)
+target_compile_options(ssb_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual -Wformat=2 -Werror -Werror=format-security -Werror=unused-result
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+target_compile_definitions(ssb_flags INTERFACE _GNU_SOURCE _GLIBCXX_ASSERTIONS SSB_VERSION="${PROJECT_VERSION}")
+target_link_options(ssb_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+
+if(SSB_SANITIZE)
+  target_compile_options(ssb_flags INTERFACE -fsanitize=${SSB_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(ssb_flags INTERFACE -fsanitize=${SSB_SANITIZE})
+else()
+  target_compile_options(ssb_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
+if(SSB_COVERAGE)
+  target_compile_options(ssb_flags INTERFACE --coverage)
+  target_link_options(ssb_flags INTERFACE --coverage)
+endif()
+include(CheckPIESupported)
+check_pie_supported()
