@@ -1,0 +1,40 @@
+// global/pg_control (catalog/pg_control.h), versions 13 to 18.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/types.h"
+
+namespace spendsync::postgres {
+
+struct ControlFile {
+  SystemIdentifier system_identifier;
+  uint32_t control_version = 0;
+  uint32_t catalog_version = 0;
+  uint32_t state = 0;  // DBState
+  bool is_running_state() const;  // neither shut down nor shut down in recovery
+  Lsn checkpoint;
+  Lsn redo;
+  TimelineId timeline;
+  Timestamp checkpoint_time;
+  Lsn minimum_recovery_point;
+  TimelineId minimum_recovery_timeline;
+  uint32_t wal_level = 0;
+  uint32_t max_connections = 0, max_worker_processes = 0, max_wal_senders = 0, max_prepared_transactions = 0,
+           max_locks_per_transaction = 0;
+  uint32_t page_size = 0;
+  uint32_t relation_segment_blocks = 0;
+  uint32_t wal_segment_size = 0;
+  uint32_t data_checksum_version = 0;
+};
+
+/// Errors: corrupt when the CRC-32C does not match (read again: the server writes it non-atomically, B5);
+/// unsupported for an unknown control version.
+Result<ControlFile> parse_control_file(ByteView bytes);
+/// Reads <data directory>/global/pg_control until its CRC matches, at most 5 times.
+struct ControlFileRead {
+  ControlFile control;
+  Bytes bytes;
+};
+Result<ControlFileRead> read_control_file(const std::string& data_directory);
+
+}  // namespace spendsync::postgres
