@@ -10,7 +10,8 @@ class KeyFileWrapper final : public KeyWrapper {
  public:
   /// Errors: not_found; refused unless 32 bytes, mode 0600 or 0400, a regular file owned by the caller or root
   /// (each with the command that mends it).
-  static Result<std::unique_ptr<KeyFileWrapper>> open(const std::string& path, RandomSource& random, const Clock& clock);
+  static Result<std::unique_ptr<KeyFileWrapper>> open(const std::string& path, RandomSource& random,
+                                                      const Clock& clock);
 
   std::string type() const override { return "key-file"; }
   std::string id() const override;  // 16 hexadecimal digits derived from the key by HKDF; tells nothing about it

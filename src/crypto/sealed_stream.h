@@ -38,6 +38,8 @@ struct StreamHeader {
 /// Errors: corrupt (bad magic, size), unsupported (newer format version).
 Result<StreamHeader> read_stream_header(ByteView bytes);
 
+class NonceObserver;
+
 /// Seals the frames of one stream, in order. One thread at a time.
 class StreamSealer {
  public:
@@ -50,7 +52,7 @@ class StreamSealer {
   /// The kStreamHeaderSize bytes that must stand before the first frame.
   ByteView header() const;
   /// Appends frame header, ciphertext and tag of `payload` (compressed already, at most kFramePayloadMax) to `out`.
-  /// Returns the frame's number. Errors: internal after a last frame or 2^32 frames.
+  /// `payload` may not lie in `out`. Returns the frame's number. Errors: internal after a last frame or 2^32 frames.
   struct FrameOptions {
     uint32_t raw_size = 0;
     uint8_t codec = 0;
@@ -60,7 +62,10 @@ class StreamSealer {
   uint64_t frames_sealed() const;
 
  private:
+  friend class StreamSealerTestAccess;  // defined in sealed_stream_test.cc: sees every nonce
   struct State;
+  static Result<StreamSealer> create_observed(const SealContext& context, const DataKeyPtr& key, RandomSource& random,
+                                              NonceObserver* observer);
   explicit StreamSealer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

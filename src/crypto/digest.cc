@@ -1,0 +1,87 @@
+#include "crypto/digest.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
+#include <string>
+
+namespace spendsync::crypto {
+namespace {
+
+constexpr size_t kHkdfMax = 255 * 32;  // RFC 5869 section 2.3
+
+EVP_MD_CTX* evp(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+
+unsigned char* uchars(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+const unsigned char* uchars(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
+
+OSSL_PARAM octets(const char* name, ByteView bytes) {
+  return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
+Sha256Digest sha256(ByteView bytes) {
+  Sha256Digest digest;
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), uchars(digest.data()), nullptr, EVP_sha256(), nullptr) == 1);
+  return digest;
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  CHECK(context_ != nullptr);
+  CHECK(EVP_DigestInit_ex2(evp(context_), EVP_sha256(), nullptr) == 1);
+}
+
+Sha256::~Sha256() { EVP_MD_CTX_free(evp(context_)); }
+
+void Sha256::update(ByteView bytes) { CHECK(EVP_DigestUpdate(evp(context_), bytes.data(), bytes.size()) == 1); }
+
+Sha256Digest Sha256::finish() {
+  Sha256Digest digest;
+  CHECK(EVP_DigestFinal_ex(evp(context_), uchars(digest.data()), nullptr) == 1);
+  return digest;
+}
+
+Sha256Digest hmac_sha256(std::span<const std::byte> key, ByteView bytes) {
+  Sha256Digest digest;
+  size_t size = 0;
+  CHECK(EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, key.data(), key.size(), uchars(bytes.data()),
+                  bytes.size(), uchars(digest.data()), digest.size(), &size) != nullptr);
+  CHECK(size == digest.size());
+  return digest;
+}
+
+void hkdf_sha256(std::span<const std::byte> input_key, ByteView salt, std::string_view info, MutableBytes out) {
+  CHECK(out.size() <= kHkdfMax);
+  if (out.empty()) return;
+  EVP_KDF* algorithm = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
+  CHECK(algorithm != nullptr);
+  EVP_KDF_CTX* context = EVP_KDF_CTX_new(algorithm);
+  CHECK(context != nullptr);
+  EVP_KDF_free(algorithm);
+  char digest_name[] = "SHA256";
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
+      octets(OSSL_KDF_PARAM_KEY, input_key),
+      octets(OSSL_KDF_PARAM_SALT, salt),
+      octets(OSSL_KDF_PARAM_INFO, as_bytes(info)),
+      OSSL_PARAM_construct_end(),
+  };
+  CHECK(EVP_KDF_derive(context, uchars(out.data()), out.size(), parameters) == 1);
+  EVP_KDF_CTX_free(context);
+}
+
+bool equal_digests(ByteView a, ByteView b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Secret derive_key(const Secret& meta_key, std::string_view purpose) {
+  Secret derived;
+  hkdf_sha256(meta_key.view(), {}, "spendsync-backup/1/derive/" + std::string(purpose), derived.mutable_view());
+  return derived;
+}
+
+}  // namespace spendsync::crypto
