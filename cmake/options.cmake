@@ -3,8 +3,9 @@ option(SSB_BUILD_TESTS "build the tests" OFF)
 option(SSB_COVERAGE "instrument for gcov" OFF)
 set(SSB_SANITIZE "" CACHE STRING "value for -fsanitize=")
 
-set(CMAKE_CXX_FLAGS_TESTS "-O1 -g1" CACHE STRING "flags of the Tests configuration")
-set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1 -DNDEBUG" CACHE STRING "" FORCE)
+# Forced: project() has put its own values, empty for Tests, into the cache already.
+set(CMAKE_CXX_FLAGS_TESTS "-O1 -g1" CACHE STRING "flags of the Tests configuration" FORCE)
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1 -DNDEBUG" CACHE STRING "flags of the Release configuration" FORCE)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(CCACHE ccache)

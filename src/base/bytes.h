@@ -19,9 +19,7 @@ using ByteView = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
 
 inline ByteView as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 inline Bytes to_bytes(std::string_view text) {
   auto view = as_bytes(text);
   return {view.begin(), view.end()};

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <functional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,7 +34,9 @@ class Fd {
 /// open(2) with O_CLOEXEC added. Errors as Error::from_errno, with the path.
 Result<Fd> open_file(const std::string& path, int flags, mode_t mode = 0600);
 Result<Fd> open_at(const Fd& directory, const std::string& relative, int flags, mode_t mode = 0600);
-/// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS: nothing outside `directory` can be reached.
+/// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS: nothing outside `directory` can be
+/// reached. Errors: refused when the path leads through a link, or by ".." or "/" out of `directory`; else as
+/// open_file.
 Result<Fd> open_beneath(const Fd& directory, const std::string& relative, int flags, mode_t mode = 0600);
 
 /// Reads until `out` is full or the file ends; returns the bytes read.

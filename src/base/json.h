@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,12 +29,14 @@ class Json {
   Json(const char* value) : value_(std::string(value)) {}
   Json(std::string value) : value_(std::move(value)) {}
   Json(std::string_view value) : value_(std::string(value)) {}
+  explicit Json(Array value) : value_(std::move(value)) {}
+  explicit Json(Object value) : value_(std::move(value)) {}
   static Json array() { return Json(Array{}); }
   static Json object() { return Json(Object{}); }
 
-  /// Object member; makes an object of null. Replaces a member of that name.
+  /// Object member; makes an object of null. Replaces a member of that name. Requires: null or an object.
   Json& set(std::string_view name, Json value);
-  /// Array element; makes an array of null.
+  /// Array element; makes an array of null. Requires: null or an array.
   Json& push(Json value);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
@@ -51,14 +52,20 @@ class Json {
   Result<bool> boolean(std::string_view name) const;
   Result<const Array*> array_of(std::string_view name) const;
 
-  /// One line without spaces, or indented by two.
+  /// Calls `visitor` with what is inside: std::monostate (null), bool, int64_t, uint64_t, double, string, Array or
+  /// Object.
+  template <class Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    return std::visit(std::forward<Visitor>(visitor), value_);
+  }
+
+  /// One line without spaces, or indented by two. Always valid JSON: bytes that are not UTF-8 become U+FFFD, numbers
+  /// that are not finite become null.
   std::string dump(bool pretty = false) const;
   /// Errors: corrupt on malformed text, on duplicate members, on more than `max_depth` levels.
   static Result<Json> parse(std::string_view text, int max_depth = 32);
 
  private:
-  explicit Json(Array value) : value_(std::move(value)) {}
-  explicit Json(Object value) : value_(std::move(value)) {}
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object> value_;
 };
 

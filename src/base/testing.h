@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <string>
+#include <utility>
+
 #include "base/result.h"
 
 namespace spendsync {
@@ -14,34 +18,32 @@ inline std::string describe(const Error& error) {
 
 }  // namespace spendsync
 
-#define ASSERT_OK(...)                                                                        \
-  do {                                                                                        \
-    const auto& ssb_result = (__VA_ARGS__);                                                   \
-    ASSERT_TRUE(ssb_result.has_value()) << #__VA_ARGS__ << " failed: "                        \
-                                        << ::spendsync::describe(ssb_result.error());         \
+#define ASSERT_OK(...)                                                                                               \
+  do {                                                                                                               \
+    const auto& ssb_result = (__VA_ARGS__);                                                                          \
+    ASSERT_TRUE(ssb_result.has_value()) << #__VA_ARGS__ << " failed: " << ::spendsync::describe(ssb_result.error()); \
   } while (false)
-#define EXPECT_OK(...)                                                                        \
-  do {                                                                                        \
-    const auto& ssb_result = (__VA_ARGS__);                                                   \
-    EXPECT_TRUE(ssb_result.has_value()) << #__VA_ARGS__ << " failed: "                        \
-                                        << ::spendsync::describe(ssb_result.error());         \
+#define EXPECT_OK(...)                                                                                               \
+  do {                                                                                                               \
+    const auto& ssb_result = (__VA_ARGS__);                                                                          \
+    EXPECT_TRUE(ssb_result.has_value()) << #__VA_ARGS__ << " failed: " << ::spendsync::describe(ssb_result.error()); \
   } while (false)
-#define EXPECT_KIND(expression, expected_kind)                                                \
-  do {                                                                                        \
-    const auto& ssb_result = (expression);                                                    \
-    if (ssb_result.has_value()) {                                                             \
-      ADD_FAILURE() << #expression << " succeeded, expected " << to_string(expected_kind);    \
-    } else {                                                                                  \
+#define EXPECT_KIND(expression, expected_kind)                                                          \
+  do {                                                                                                  \
+    const auto& ssb_result = (expression);                                                              \
+    if (ssb_result.has_value()) {                                                                       \
+      ADD_FAILURE() << #expression << " succeeded, expected " << to_string(expected_kind);              \
+    } else {                                                                                            \
       EXPECT_EQ(ssb_result.error().kind(), expected_kind) << ::spendsync::describe(ssb_result.error()); \
-    }                                                                                         \
+    }                                                                                                   \
   } while (false)
 /// Unwraps in a test: a failure ends the test program with the error's text.
-#define MUST(...)                                                                             \
-  __extension__({                                                                             \
-    auto ssb_result = (__VA_ARGS__);                                                          \
-    if (!ssb_result) {                                                                        \
+#define MUST(...)                                                                                \
+  __extension__({                                                                                \
+    auto ssb_result = (__VA_ARGS__);                                                             \
+    if (!ssb_result) {                                                                           \
       ADD_FAILURE() << #__VA_ARGS__ << " failed: " << ::spendsync::describe(ssb_result.error()); \
-      std::abort();                                                                           \
-    }                                                                                         \
-    ::spendsync::detail::take_value(std::move(ssb_result));                                   \
+      std::abort();                                                                              \
+    }                                                                                            \
+    ::spendsync::detail::take_value(std::move(ssb_result));                                      \
   })

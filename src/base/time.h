@@ -43,7 +43,7 @@ class TimeZone {
     Timestamp end;
   };
   Result<Day> parse_day(std::string_view yyyymmdd) const;
-  /// "2024-03-15 14:30:00 CET"
+  /// "2024-03-15 14:30:00 CET": whole seconds.
   std::string format_local(Timestamp time) const;
   /// "20240315": the local day of an instant.
   std::string day_of(Timestamp time) const;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -35,6 +36,7 @@ class WorkerGroup {
  private:
   void fail(Error error);
   std::stop_source source_;
+  std::stop_token outer_token_;
   std::stop_callback<std::function<void()>> outer_;
   std::mutex mutex_;
   std::optional<Error> first_error_;
