@@ -1,0 +1,80 @@
+// A backup while it is being made: from its first object to the commit of its manifest (docs/format/repository.md).
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "repository/file_table.h"
+#include "repository/frame_writer.h"
+#include "repository/manifest.h"
+#include "repository/page_hash.h"
+
+namespace spendsync::repository {
+
+/// Order of what it makes: keys, `started`, (for an incremental the mark at its full), packs, manifest. Killed at any
+/// point it leaves objects that nothing lists and that expiry collects; the manifest alone makes the backup exist.
+///
+/// Memory, whatever the size of the cluster: per worker one FrameWriter; two more for the file table and the page
+/// hashes with 1 MiB each; at most `workers` + finishers packs that wait to be finished, each of which a streaming
+/// store holds no more than its own parts of; 64 bytes a pack for the list that goes into the manifest.
+class BackupRun {
+ public:
+  struct Settings {
+    BackupType type = BackupType::full;
+    unsigned workers = 1;         // FrameWriters that will be open at once
+    unsigned finishers = 2;       // threads that finish packs: durable writes, last parts of uploads
+    Compressor::Settings compression;
+    uint64_t pack_size = 64u << 20;  // bytes; a pack is closed by the frame that reaches it
+    std::string host;
+    std::string tool_version;
+    std::optional<Label> parent;  // incremental: its full
+  };
+
+  /// Takes a free label: the second of the clock, or the next one that is free.
+  /// Errors: refused for an incremental whose full is expiring or has no manifest; those of keys and store.
+  static Result<std::unique_ptr<BackupRun>> begin(Repository& repository, Settings settings, std::stop_token stop);
+  /// Without commit: abandons. Stops and joins the finishers.
+  ~BackupRun();
+  BackupRun(const BackupRun&) = delete;
+  BackupRun& operator=(const BackupRun&) = delete;
+
+  const Label& label() const;
+  /// Keyed hashes under this run's meta key. Thread-safe.
+  const PageHasher& page_hasher() const;
+
+  /// A writer for one worker. Thread-safe. It must not outlive the run.
+  Result<std::unique_ptr<FrameWriter>> frame_writer();
+
+  /// Adds an entry to the file table, and the hashes of its pages (one a page, in order; empty for what is no relation)
+  /// to the stream `pages`; fills entry.page_hashes itself. Thread-safe. Entries may come in any order, but a
+  /// directory before what it holds reads best.
+  Result<void> add_file(FileEntry entry, std::span<const Hash128> page_hashes = {});
+
+  struct Progress {
+    uint64_t packs_finished = 0;
+    uint64_t stored_bytes = 0;  // of finished packs
+  };
+  /// Thread-safe.
+  Progress progress() const;
+
+  /// What the caller hands over at commit beside the summary, byte for byte.
+  struct ServerFiles {
+    std::string backup_label;
+    std::string tablespace_map;
+  };
+  /// Finishes all packs, compares what the store lists with what was sent, extends the chain, and puts the manifest.
+  /// Returns the summary as it was written. All FrameWriters must have been finished.
+  /// Errors: corrupt when a pack is missing in the store or has another size; conflict when expiry has collected this
+  /// run (a tombstone stands at the manifest's key) or its full; those of the store. Nothing is listed then.
+  Result<ManifestSummary> commit(ManifestSummary summary, ServerFiles files);
+
+  /// Stops all work and leaves what is stored to expiry. Lists nothing.
+  void abandon();
+
+ private:
+  struct State;
+  explicit BackupRun(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace spendsync::repository

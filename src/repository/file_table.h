@@ -1,0 +1,76 @@
+// The files of a backup: a sealed stream of records, written and read in bounded memory (docs/format/manifest.md).
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "repository/frame.h"
+
+namespace spendsync::repository {
+
+enum class FileKind : uint8_t { directory = 0, file = 1, symbolic_link = 2, hard_link = 3 };
+std::string_view to_string(FileKind kind);
+
+/// Where the page hashes of a file stand in the logical stream `pages`.
+struct PageHashes {
+  uint64_t offset = 0;  // bytes from the beginning of the stream
+  uint64_t count = 0;   // hashes of 16 bytes, one a page
+  bool operator==(const PageHashes&) const = default;
+};
+
+/// One entry of a backup. Set 0 is the database cluster; the others are the captured sets that the manifest names.
+struct FileEntry {
+  struct Attribute {  // an extended attribute
+    std::string name;
+    std::string value;
+    bool operator==(const Attribute&) const = default;
+  };
+
+  uint32_t set = 0;
+  std::string path;  // relative to the set's root; bytes, not necessarily UTF-8; never "..", never absolute
+  FileKind kind = FileKind::file;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  std::string owner;  // names at the source, empty where it has none
+  std::string group;
+  uint32_t mode = 0;      // permission bits with setuid, setgid and sticky
+  int64_t mtime_ns = 0;   // since 1970
+  uint64_t size = 0;      // bytes of content; 0 but for files
+  uint32_t crc32c = 0;    // of the content
+  std::string link_target;  // symbolic link: its text; hard link: path of the first name, in the same set
+  std::vector<Attribute> attributes;
+  FrameRuns content;
+  std::optional<PageHashes> page_hashes;
+  std::vector<uint32_t> bad_blocks;  // pages whose checksum did not match, ascending, counted from the file's beginning
+  bool operator==(const FileEntry&) const = default;
+};
+
+/// Limits of docs/format/manifest.md, bytes and counts; a record over one of them is corrupt.
+inline constexpr size_t kPathMax = 4096;
+inline constexpr size_t kNameMax = 256;
+inline constexpr size_t kAttributesMax = 1024;
+inline constexpr size_t kAttributeValueMax = 64u << 10;
+inline constexpr size_t kFileRecordMax = 64u << 20;
+
+/// Appends the record with its length. Errors: invalid when a limit is passed or the sizes do not agree.
+Result<void> encode_file_entry(const FileEntry& entry, Bytes& out);
+/// The inverse, of a record without its length. Errors: corrupt, naming the path where it is known: a path that is
+/// absolute, empty or leads upwards, sizes that disagree, anything left over.
+Result<FileEntry> decode_file_entry(ByteView record);
+
+/// Puts records together from pieces of the stream, however they are cut. Holds at most one record.
+class FileTableParser {
+ public:
+  using Visitor = std::function<Result<void>(const FileEntry&)>;
+  /// Errors: corrupt; the visitor's own.
+  Result<void> feed(ByteView piece, const Visitor& visit);
+  /// Errors: corrupt when the stream ended inside a record.
+  Result<void> finish() const;
+  uint64_t entries() const { return entries_; }
+
+ private:
+  Bytes pending_;
+  uint64_t entries_ = 0;
+};
+
+}  // namespace spendsync::repository

@@ -1,0 +1,73 @@
+// The data keys of one cluster: made, wrapped by every wrapper, found again by their id.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "base/log.h"
+#include "crypto/data_key.h"
+#include "repository/layout.h"
+#include "storage/object_store.h"
+
+namespace spendsync::repository {
+
+/// A fresh pair, one of each class, and the names of its wraps, which the objects that use it write down.
+struct RunKeys {
+  crypto::DataKeyPtr data;
+  crypto::DataKeyPtr meta;
+  std::vector<std::string> data_wraps;
+  std::vector<std::string> meta_wraps;
+};
+
+/// Thread-safe. Opened keys stay in locked memory until the ring goes.
+class KeyRing {
+ public:
+  struct Settings {
+    std::string repository_id;  // hexadecimal
+    std::string state_directory;  // empty: none; holds the hint about the current WAL keys
+    std::chrono::minutes wal_key_life{60};
+  };
+  KeyRing(Settings settings, Layout layout, storage::ObjectStore& store, std::vector<crypto::KeyWrapper*> wrappers,
+          RandomSource& random, const Clock& clock, Log& log);
+
+  /// Makes two new random keys, wraps each with every wrapper and puts all wraps. `purpose` is for the log.
+  /// Errors: refused without a wrapper that can open (an escrow key alone); those of wrappers and store.
+  Result<RunKeys> create_pair(std::string_view purpose);
+
+  /// Opens the key by any wrap that any wrapper can open. Cached.
+  /// Errors, naming the key: not_found when it has no wraps; denied when intact wraps belong to other wrappers only
+  /// (the hint says which); corrupt when what should open it is damaged; transient when a wrapper could not be asked.
+  Result<crypto::DataKeyPtr> find(const crypto::KeyId& id);
+
+  /// The pair for WAL and log records: at most `wal_key_life` old. A pair made by an earlier process within that time
+  /// is used again only where a wrapper opens locally; it is found through a hint in the state directory.
+  Result<RunKeys> wal_keys();
+
+ private:
+  struct CurrentWalKeys {
+    RunKeys keys;
+    Timestamp created;
+  };
+  Result<crypto::DataKeyPtr> create_key(crypto::KeyClass key_class, Timestamp created,
+                                        std::vector<std::string>& wrap_ids);
+  Result<crypto::DataKeyPtr> open_by_any_wrap(const crypto::KeyId& id);
+  bool is_young(Timestamp created) const;
+  bool any_opens_locally() const;
+  std::string hint_path() const;
+  std::optional<CurrentWalKeys> reuse_hinted_keys();
+  void write_hint(const CurrentWalKeys& current);
+
+  Settings settings_;
+  Layout layout_;
+  storage::ObjectStore& store_;
+  std::vector<crypto::KeyWrapper*> wrappers_;
+  RandomSource& random_;
+  const Clock& clock_;
+  Log& log_;
+  std::mutex mutex_;  // guards what follows
+  std::map<crypto::KeyId, crypto::DataKeyPtr> opened_;
+  std::optional<CurrentWalKeys> wal_keys_;
+};
+
+}  // namespace spendsync::repository

@@ -1,0 +1,95 @@
+// Write-ahead log in the repository: segments, history files, parts (docs/format/wal.md).
+#pragma once
+
+#include <functional>
+
+#include "repository/codec.h"
+#include "repository/log_record.h"
+
+namespace spendsync::repository {
+
+/// What is known of a segment's content, readable without its data.
+struct WalSegmentSummary {
+  std::optional<CommitPoint> first_commit;
+  std::optional<CommitPoint> last_commit;
+  uint64_t records = 0;  // 0: not counted
+};
+
+/// The meta stream of a WAL object.
+struct WalMeta {
+  WalSegmentSummary summary;
+  uint64_t size = 0;              // bytes of content
+  crypto::Sha256Digest hmac{};    // HMAC-SHA-256 of the content under the meta key, purpose "content mac"
+  crypto::KeyId meta_key;
+  Timestamp stored;               // the writer's clock
+  std::optional<PartRange> part;  // parts only
+  std::vector<std::string> data_wraps;
+  std::vector<std::string> meta_wraps;
+  uint64_t data_offset = 0;       // where the data stream begins in the object, bytes
+};
+
+/// Consecutive whole segments of one timeline, both ends included.
+struct SegmentRange {
+  SegmentName first;
+  SegmentName last;
+  uint64_t stored_bytes = 0;
+  uint64_t count() const { return last.number - first.number + 1; }
+};
+
+/// Thread-safe: every call works with buffers of its own (a segment and its compressed form).
+class WalArchive {
+ public:
+  struct Settings {
+    Compressor::Settings compression;
+    uint32_t frame_size = 1u << 20;  // bytes; at most 1 MiB
+  };
+  WalArchive(Repository& repository, Settings settings) : repository_(repository), settings_(settings) {}
+
+  /// Stores a whole segment; success means durable (A1). already_identical: the same content is there (A2).
+  /// Errors: conflict when other content is there: both HMACs are named, nothing is overwritten; invalid unless
+  /// content is exactly one segment.
+  Result<PutOutcome> put_segment(SegmentName name, ByteView content, const WalSegmentSummary& summary);
+  /// One range read of about 1 KiB. Errors: not_found, corrupt.
+  Result<WalMeta> read_meta(SegmentName name);
+  /// Proved by size, GCM and HMAC. Errors: not_found when the store proved it absent; corrupt; transient ...
+  Result<Bytes> get_segment(SegmentName name);
+  Result<bool> exists(SegmentName name);
+
+  /// "<8 digits>.history". Same outcomes as put_segment.
+  Result<PutOutcome> put_history(TimelineId timeline, std::string_view content);
+  Result<std::string> get_history(TimelineId timeline);
+
+  /// ".partial" and ".backup" files under their own names, at most one segment long.
+  Result<PutOutcome> put_file(std::string_view file_name, ByteView content);
+  Result<Bytes> get_file(std::string_view file_name);
+
+  /// Streamed bytes of a segment that is not complete yet. Same outcomes as put_segment.
+  Result<PutOutcome> put_part(SegmentName name, PartRange range, ByteView content, const WalSegmentSummary& summary);
+  /// Ascending by (from, to).
+  Result<std::vector<PartRange>> list_parts(SegmentName name);
+  Result<Bytes> get_part(SegmentName name, PartRange range);
+  /// The bytes from 0 on that parts cover without a gap. Empty when there are none.
+  Result<Bytes> assemble_parts(SegmentName name);
+
+  /// Timelines that have a folder, ascending.
+  Result<std::vector<TimelineId>> timelines();
+  /// Timelines that have a history file, ascending.
+  Result<std::vector<TimelineId>> histories();
+  /// Whole segments as gapless ranges, ascending. Memory: one entry a gap.
+  Result<std::vector<SegmentRange>> segments(TimelineId timeline);
+  /// The same, only those from `first` to `last`.
+  Result<std::vector<SegmentRange>> segments_between(SegmentName first, SegmentName last);
+
+ private:
+  struct Target;
+  Result<PutOutcome> put_sealed(const Target& target, ByteView content, WalMeta meta);
+  Result<PutOutcome> compare_with_stored(const Target& target, ByteView content);
+  Result<WalMeta> read_sealed_meta(const Target& target);
+  Result<Bytes> get_sealed(const Target& target, uint64_t max_size);
+  Result<Target> segment_target(SegmentName name) const;
+
+  Repository& repository_;
+  Settings settings_;
+};
+
+}  // namespace spendsync::repository
