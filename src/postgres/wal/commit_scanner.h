@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/types.h"
+#include "postgres/wal/record_reader.h"
 
 namespace spendsync::postgres {
 
@@ -14,15 +16,14 @@ struct WalEvent {
   enum class Kind { commit, abort, restore_point, checkpoint, end_of_recovery, parameter_change } kind = Kind::commit;
   Lsn start;
   Lsn end;
+  TimelineId timeline;       // of the segment in which it ended
   uint32_t transaction = 0;  // commit, abort: the (top) transaction id; of the prepared transaction where it was one
   Timestamp time;            // commit, abort, restore_point
   std::string name;          // restore_point
 };
 
-/// Follows records from page to page and segment to segment (access/xlogreader.c's rules, continuation records and
-/// overwritten ones included). Fed with consecutive segments; may start in the middle of a record, which it skips.
-/// Stops at the first invalid record (CRC, prev link), which is the end of WAL. One thread. Memory: one record
-/// (records over 64 MiB that are none of ours are skipped without being held).
+/// Looks into the records that a WalRecordReader finds (record_reader.h: which segments may follow each other, and what
+/// ends WAL). One thread. Memory: one record (of records over 64 MiB only the beginning is held).
 class CommitScanner {
  public:
   struct Settings {
@@ -34,10 +35,13 @@ class CommitScanner {
   ~CommitScanner();
 
   /// The next consecutive segment's content. Calls `visit` for every event that ends in it.
+  /// Errors: those of WalRecordReader; corrupt when a record with a right CRC does not hold what it must.
   Result<void> feed(SegmentName name, ByteView content, const std::function<Result<void>(const WalEvent&)>& visit);
   /// End of the last valid record seen; zero before any.
   Lsn end_of_records() const;
   uint64_t records() const;
+  /// Where the records ended and why (WalRecordReader).
+  const WalRecordReader& reader() const;
 
  private:
   struct State;

@@ -1,0 +1,196 @@
+#include "postgres/wal/commit_scanner.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <optional>
+
+#include "base/time.h"
+#include "postgres/wal/page_header.h"
+
+namespace spendsync::postgres {
+
+namespace {
+
+// access/xact.h: XLOG_XACT_*, in the bits of XLOG_XACT_OPMASK, and the flag that xinfo follows the time.
+constexpr uint8_t kOperationMask = 0x70;
+constexpr uint8_t kCommit = 0x00;
+constexpr uint8_t kAbort = 0x20;
+constexpr uint8_t kCommitPrepared = 0x30;
+constexpr uint8_t kAbortPrepared = 0x40;
+constexpr uint8_t kHasInfo = 0x80;
+
+// XACT_XINFO_*: which parts follow xinfo, in this order.
+constexpr uint32_t kHasDatabase = 1u << 0;
+constexpr uint32_t kHasSubtransactions = 1u << 1;
+constexpr uint32_t kHasRelations = 1u << 2;
+constexpr uint32_t kHasInvalidations = 1u << 3;
+constexpr uint32_t kHasTwoPhase = 1u << 4;
+constexpr uint32_t kHasDroppedStatistics = 1u << 8;  // 15+
+
+constexpr size_t kDatabaseSize = 8;
+constexpr size_t kSubtransactionSize = 4;
+constexpr size_t kRelationSize = 12;
+constexpr size_t kStatisticsSizeBefore18 = 12;
+constexpr size_t kStatisticsSizeSince18 = 16;  // the object id grew to 64 bits
+constexpr size_t kInvalidationSize = 16;
+
+constexpr size_t kRestorePointNameSize = 64;  // MAXFNAMELEN
+
+/// Reads fields one after the other; stays at the end once one was missing.
+class Fields {
+ public:
+  explicit Fields(ByteView bytes) : bytes_(bytes) {}
+
+  template <class T>
+  std::optional<T> take() {
+    if (bytes_.size() < sizeof(T)) return std::nullopt;
+    T value = load<T>(bytes_, 0);
+    bytes_ = bytes_.subspan(sizeof(T));
+    return value;
+  }
+  bool skip(uint64_t size) {
+    if (bytes_.size() < size) return false;
+    bytes_ = bytes_.subspan(static_cast<size_t>(size));
+    return true;
+  }
+  /// A count and that many elements.
+  bool skip_array(size_t element_size) {
+    auto count = take<uint32_t>();
+    return count && skip(uint64_t{*count} * element_size);
+  }
+  ByteView rest() const { return bytes_; }
+
+ private:
+  ByteView bytes_;
+};
+
+/// Empty for a time that no clock shows.
+std::optional<Timestamp> to_timestamp(int64_t postgres_time) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 2;  // far from overflow in any sum with an epoch
+  if (postgres_time > kMost || postgres_time < -kMost) return std::nullopt;
+  return from_postgres_time(postgres_time);
+}
+
+/// The prepared transaction's id in a commit or abort record of one; empty when the parts before it do not fit.
+std::optional<uint32_t> find_prepared_transaction(Fields fields, uint32_t info, bool is_commit, int major_version) {
+  size_t statistics_size = major_version >= 18 ? kStatisticsSizeSince18 : kStatisticsSizeBefore18;
+  if ((info & kHasDatabase) != 0 && !fields.skip(kDatabaseSize)) return std::nullopt;
+  if ((info & kHasSubtransactions) != 0 && !fields.skip_array(kSubtransactionSize)) return std::nullopt;
+  if ((info & kHasRelations) != 0 && !fields.skip_array(kRelationSize)) return std::nullopt;
+  if (major_version >= 15 && (info & kHasDroppedStatistics) != 0 && !fields.skip_array(statistics_size)) {
+    return std::nullopt;
+  }
+  if (is_commit && (info & kHasInvalidations) != 0 && !fields.skip_array(kInvalidationSize)) return std::nullopt;
+  return fields.take<uint32_t>();
+}
+
+}  // namespace
+
+struct CommitScanner::State {
+  explicit State(Settings s)
+      : settings(s), reader({.segment_size = s.segment_size, .major_version = s.major_version}) {}
+
+  Settings settings;
+  WalRecordReader reader;
+  WalRecordContents contents;
+
+  Result<std::optional<WalEvent>> find_event(const WalRecord& record);
+  Result<std::optional<WalEvent>> find_transaction_end(const WalRecord& record);
+  Result<std::optional<WalEvent>> find_log_event(const WalRecord& record);
+};
+
+namespace {
+
+WalEvent event_of(WalEvent::Kind kind, const WalRecord& record) {
+  WalEvent event;
+  event.kind = kind;
+  event.start = record.start;
+  event.end = record.end;
+  event.transaction = record.transaction;
+  return event;
+}
+
+Error malformed(const WalRecord& record, std::string_view what) {
+  return Error(ErrorKind::corrupt, fmt::format("WAL record at {} is malformed: {}", record.start.to_string(), what));
+}
+
+}  // namespace
+
+Result<std::optional<WalEvent>> CommitScanner::State::find_event(const WalRecord& record) {
+  if (record.resource_manager == kTransactionResource) return find_transaction_end(record);
+  if (record.resource_manager == kXlogResource) return find_log_event(record);
+  return std::optional<WalEvent>();
+}
+
+Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const WalRecord& record) {
+  uint8_t operation = record.info & kOperationMask;
+  bool is_commit = operation == kCommit || operation == kCommitPrepared;
+  if (!is_commit && operation != kAbort && operation != kAbortPrepared) return std::optional<WalEvent>();
+  WalEvent event = event_of(is_commit ? WalEvent::Kind::commit : WalEvent::Kind::abort, record);
+  if (record.is_cut) return malformed(record, "no transaction ends with that many bytes");
+  TRY(decode_record(record, settings.major_version, contents));
+  Fields fields(contents.main_data);
+  auto postgres_time = fields.take<int64_t>();
+  if (!postgres_time) return malformed(record, "it has no time");
+  auto time = to_timestamp(*postgres_time);
+  if (!time) return malformed(record, "its time is not possible");
+  event.time = *time;
+  bool is_prepared = operation == kCommitPrepared || operation == kAbortPrepared;
+  if (!is_prepared || (record.info & kHasInfo) == 0) return std::optional(event);
+  auto info = fields.take<uint32_t>();
+  if (!info) return malformed(record, "it has no flags");
+  if ((*info & kHasTwoPhase) == 0) return std::optional(event);
+  auto prepared = find_prepared_transaction(fields, *info, is_commit, settings.major_version);
+  if (!prepared) return malformed(record, "the prepared transaction's id is missing");
+  event.transaction = *prepared;
+  return std::optional(event);
+}
+
+Result<std::optional<WalEvent>> CommitScanner::State::find_log_event(const WalRecord& record) {
+  switch (static_cast<XlogRecordType>(record.type())) {
+    case XlogRecordType::checkpoint_shutdown:
+    case XlogRecordType::checkpoint_online:
+      return std::optional(event_of(WalEvent::Kind::checkpoint, record));
+    case XlogRecordType::end_of_recovery:
+      return std::optional(event_of(WalEvent::Kind::end_of_recovery, record));
+    case XlogRecordType::parameter_change:
+      return std::optional(event_of(WalEvent::Kind::parameter_change, record));
+    case XlogRecordType::restore_point:
+      break;
+    default:
+      return std::optional<WalEvent>();
+  }
+  WalEvent event = event_of(WalEvent::Kind::restore_point, record);
+  TRY(decode_record(record, settings.major_version, contents));
+  Fields fields(contents.main_data);
+  auto postgres_time = fields.take<int64_t>();
+  if (!postgres_time || fields.rest().size() < kRestorePointNameSize) return malformed(record, "it is too short");
+  auto time = to_timestamp(*postgres_time);
+  if (!time) return malformed(record, "its time is not possible");
+  event.time = *time;
+  std::string_view name = as_text(fields.rest().first(kRestorePointNameSize));
+  event.name = name.substr(0, name.find('\0'));
+  return std::optional(event);
+}
+
+CommitScanner::CommitScanner(Settings settings) : state_(std::make_unique<State>(settings)) {}
+CommitScanner::CommitScanner(CommitScanner&&) noexcept = default;
+CommitScanner::~CommitScanner() = default;
+
+Result<void> CommitScanner::feed(SegmentName name, ByteView content,
+                                 const std::function<Result<void>(const WalEvent&)>& visit) {
+  return state_->reader.feed(name, content, [&](const WalRecord& record) -> Result<void> {
+    if (record.resource_manager > kTransactionResource) return {};
+    std::optional<WalEvent> event = TRY(state_->find_event(record));
+    if (!event) return {};
+    event->timeline = name.timeline;
+    return visit(*event);
+  });
+}
+
+Lsn CommitScanner::end_of_records() const { return state_->reader.end_of_records(); }
+uint64_t CommitScanner::records() const { return state_->reader.records(); }
+const WalRecordReader& CommitScanner::reader() const { return state_->reader; }
+
+}  // namespace spendsync::postgres
