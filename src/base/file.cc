@@ -113,7 +113,9 @@ Result<Fd> open_at(const Fd& directory, const std::string& relative, int flags, 
 Result<Fd> open_beneath(const Fd& directory, const std::string& relative, int flags, mode_t mode) {
   open_how how{};
   how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
-  how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
+  // O_TMPFILE contains O_DIRECTORY: only all of its bits together mean it.
+  bool creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  how.mode = creates ? mode : 0;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   // EAGAIN: a rename raced with a ".." in the path (openat2(2)).
   long fd = -1;
