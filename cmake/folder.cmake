@@ -1,10 +1,17 @@
 # ssb_folder(<name> DEPENDS <folders and libraries...>)
 #   Makes the static library ssb_<name> of every *.cc in this folder (and its subfolders) that is no test,
 #   and one test program <name>_test of every *_test.cc. A folder sees only what it depends on.
+#   What lies in <folder>/testing/ (fakes, contract suites) is no part of it, but of the library ssb_<name>_testing,
+#   which the tests of other folders link by TEST_DEPENDS ssb_<name>_testing.
 function(ssb_folder name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  file(GLOB_RECURSE testing CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/testing/*.cc)
   set(tests ${sources})
+  if(testing)
+    list(REMOVE_ITEM sources ${testing})
+    list(FILTER testing EXCLUDE REGEX "_test\\.cc$")
+  endif()
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   if(sources)
@@ -14,8 +21,13 @@ function(ssb_folder name)
     add_library(ssb_${name} INTERFACE)
     target_link_libraries(ssb_${name} INTERFACE ${ARG_DEPENDS})
   endif()
+  if(SSB_BUILD_TESTS AND testing)
+    add_library(ssb_${name}_testing STATIC ${testing})
+    target_link_libraries(ssb_${name}_testing PUBLIC ssb_${name} PRIVATE ssb_flags)
+    list(APPEND ARG_TEST_DEPENDS ssb_${name}_testing)
+  endif()
   if(SSB_BUILD_TESTS AND tests)
-    ssb_test(${name}_test SOURCES ${tests} DEPENDS ssb_${name} LABEL unit)
+    ssb_test(${name}_test SOURCES ${tests} DEPENDS ssb_${name} ${ARG_TEST_DEPENDS} LABEL unit)
   endif()
 endfunction()
 
