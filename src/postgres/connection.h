@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -30,15 +31,17 @@ class Connection {
     std::chrono::seconds connect_timeout{10};
     bool replication = false;  // physical replication protocol
   };
-  /// Errors: transient when the server cannot be reached or is starting (hint: what to check), denied on a failed
-  /// login (says user, method where known), unsupported below 13 or above 18.
-  static Result<Connection> open(Settings settings);
+  /// Without dbname (and PGDATABASE) it is `postgres`. client_encoding is SQL_ASCII: text arrives byte for byte, which
+  /// backup_label and tablespace_map need. Errors: transient when the server cannot be reached or is starting (hint:
+  /// what to check), denied on a failed login (says user, method where known), unsupported below 13 or above 18,
+  /// invalid for a malformed connection string, cancelled.
+  static Result<Connection> open(Settings settings, std::stop_token stop = {});
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
 
   /// Runs one statement with text parameters. Cancels it and returns `cancelled` when asked to stop.
-  /// Errors carry SQLSTATE and the server's own message and hint; a broken session is transient.
+  /// Errors carry SQLSTATE (see has_sqlstate) and the server's own message and hint; a broken session is transient.
   Result<Rows> query(const std::string& sql, const std::vector<std::string>& parameters, std::stop_token stop = {});
   Result<std::string> query_value(const std::string& sql, const std::vector<std::string>& parameters = {},
                                   std::stop_token stop = {});
@@ -51,6 +54,9 @@ class Connection {
   explicit Connection(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// Whether an error that query() returned has this SQLSTATE, as "55006".
+bool has_sqlstate(const Error& error, std::string_view sqlstate);
 
 /// What a backup needs to know about the server, read in one go.
 struct ServerInfo {
@@ -69,12 +75,15 @@ struct ServerInfo {
   std::string wal_level;
   std::string archive_mode;
   std::string archive_command;
+  std::string archive_library;  // 15 and later
   bool full_page_writes = true;
   Lsn current_lsn;  // write position, or replayed position on a standby
   Timestamp now;
-  /// The settings that recovery needs at least as large (hot_standby parameters, R12), plus lc_*, time zone, version.
+  /// What a minimal postgresql.conf for recovery needs: the hot_standby parameters (R12, at least as large), lc_*,
+  /// time zones, preloaded libraries. Each may stand in a configuration file as it is.
   std::vector<std::pair<std::string, std::string>> recovery_settings;
 };
+/// Errors: denied when the role may not read the settings or the control data (hint: the grant).
 Result<ServerInfo> read_server_info(Connection& connection);
 
 }  // namespace spendsync::postgres
