@@ -9,7 +9,8 @@
 namespace spendsync::storage {
 namespace {
 
-constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+// Without O_NOFOLLOW: with it a link would be reported as "not a directory" where openat2 says that it is a link.
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY;
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 constexpr size_t kRememberedDirectoriesMax = 4096;
@@ -85,7 +86,7 @@ Result<std::unique_ptr<DirectoryTree>> DirectoryTree::open(Settings settings) {
   // With a slash at its end the path would be followed through a link.
   auto path = without_trailing_slashes(std::move(settings.path));
   if (settings.create && !exists(path)) TRY_CONTEXT(create_root(path), "making the repository directory " + path);
-  auto root = open_file(path, kDirectoryFlags, 0);
+  auto root = open_file(path, kDirectoryFlags | O_NOFOLLOW, 0);
   if (!root) return explain_root_failure(std::move(root).error(), path);
   TRY(check_directory(*root, path));
   return std::unique_ptr<DirectoryTree>(new DirectoryTree(std::move(path), std::move(*root)));
