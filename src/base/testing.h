@@ -16,6 +16,17 @@ inline std::string describe(const Error& error) {
          (error.hint().empty() ? "" : " (hint: " + error.hint() + ")");
 }
 
+namespace detail {
+template <class T>
+T must(Result<T> result, const char* expression) {
+  if (!result) {
+    ADD_FAILURE() << expression << " failed: " << describe(result.error());
+    std::abort();
+  }
+  return take_value(std::move(result));
+}
+}  // namespace detail
+
 }  // namespace spendsync
 
 #define ASSERT_OK(...)                                                                                               \
@@ -37,13 +48,5 @@ inline std::string describe(const Error& error) {
       EXPECT_EQ(ssb_result.error().kind(), expected_kind) << ::spendsync::describe(ssb_result.error()); \
     }                                                                                                   \
   } while (false)
-/// Unwraps in a test: a failure ends the test program with the error's text.
-#define MUST(...)                                                                                \
-  __extension__({                                                                                \
-    auto ssb_result = (__VA_ARGS__);                                                             \
-    if (!ssb_result) {                                                                           \
-      ADD_FAILURE() << #__VA_ARGS__ << " failed: " << ::spendsync::describe(ssb_result.error()); \
-      std::abort();                                                                              \
-    }                                                                                            \
-    ::spendsync::detail::take_value(std::move(ssb_result));                                      \
-  })
+/// Unwraps in a test, also in a member's initializer: a failure ends the test program with the error's text.
+#define MUST(...) ::spendsync::detail::must((__VA_ARGS__), #__VA_ARGS__)
