@@ -1,0 +1,25 @@
+// One function a command, each in a file of its own. They return the exit code, or the error that stands for one.
+#pragma once
+
+#include "cli/wiring.h"
+
+namespace spendsync::cli {
+
+Result<int> run_backup(const Process& process, const BackupOptions& options);
+Result<int> run_full_backup(const Process& process, const BackupOptions& options);
+Result<int> run_transaction_logs(const Process& process, const BackupOptions& options);
+Result<int> run_list(const Process& process, const ListOptions& options);
+Result<int> run_restore(const Process& process, const RestoreOptions& options);
+Result<int> run_verify(const Process& process, const VerifyOptions& options);
+Result<int> run_wal_push(const Process& process, const WalPushOptions& options);
+/// Its exit codes are PostgreSQL's: 0, 1, or above 125.
+int run_wal_get(const Process& process, const WalGetOptions& options);
+Result<int> run_keys_list(const Process& process);
+Result<int> run_slot_drop(const Process& process);
+Result<int> run_config_validate(const Process& process);
+Result<int> run_config_show(const Process& process);
+Result<int> run_config_schema(const Process& process);
+Result<int> run_dr_test(const Process& process, const DrTestOptions& options);
+Result<int> run_demo(const Process& process, const DemoOptions& options);
+
+}  // namespace spendsync::cli

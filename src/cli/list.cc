@@ -1,0 +1,164 @@
+// spendsync-backup list [backup_type] [days_back]
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "repository/catalog.h"
+
+namespace spendsync::cli {
+namespace {
+
+using repository::BackupEntry;
+using repository::Catalog;
+using repository::LogEntry;
+
+struct Filter {
+  std::optional<BackupType> type;
+  Timestamp not_before{};
+  bool wants(const repository::Label& label) const {
+    return (!type || label.type() == *type) && label.start() >= not_before;
+  }
+};
+
+Result<Filter> make_filter(const ListOptions& options, const Clock& clock) {
+  Filter filter;
+  if (options.type) {
+    auto type = parse_backup_type(*options.type);
+    if (!type) return std::move(type).error().with_hint("types are full, incremental and transaction_logs");
+    filter.type = *type;
+  }
+  if (options.days_back) filter.not_before = clock.now() - std::chrono::days(*options.days_back);
+  return filter;
+}
+
+/// A row of the list: what people and --json see of a backup or a log record.
+struct Row {
+  repository::Label label;
+  std::string state;  // "ok", or why not
+  Timestamp started{};
+  Timestamp ended{};
+  uint64_t stored_bytes = 0;
+  uint64_t source_bytes = 0;
+  std::string range;  // WAL
+  std::string remarks;
+  bool damaged = false;
+};
+
+void append_remark(std::string& remarks, const std::string& text) { remarks += (remarks.empty() ? "" : "; ") + text; }
+
+Row row_of(const BackupEntry& entry) {
+  Row row{.label = entry.label, .state = {}, .range = {}, .remarks = {}};
+  if (!entry.summary) {
+    row.state = "DAMAGED";
+    row.remarks = entry.summary.error().message();
+    row.damaged = true;
+    row.started = row.ended = entry.label.start();
+    return row;
+  }
+  const auto& summary = *entry.summary;
+  row.state = summary.complete() ? "ok" : "incomplete";
+  row.started = summary.started;
+  row.ended = summary.stopped;
+  row.stored_bytes = summary.stored_bytes;
+  row.source_bytes = summary.source_bytes;
+  row.range = fmt::format("{}..{} tl {}", summary.start.lsn.to_string(), summary.stop.lsn.to_string(),
+                          summary.stop.timeline.value);
+  for (const auto& reason : summary.incomplete) append_remark(row.remarks, "not inside: " + reason);
+  if (summary.page_failures > 0) {
+    std::string where;
+    if (!summary.page_failure_files.empty()) where = ", first in " + summary.page_failure_files.front().path;
+    append_remark(row.remarks, fmt::format("{} page(s) failed their checksum{}", summary.page_failures, where));
+  }
+  return row;
+}
+
+Row row_of(const LogEntry& entry) {
+  Row row{.label = entry.label, .state = {}, .range = {}, .remarks = {}};
+  if (!entry.record) {
+    row.state = "DAMAGED";
+    row.remarks = entry.record.error().message();
+    row.damaged = true;
+    row.started = row.ended = entry.label.start();
+    return row;
+  }
+  const auto& record = *entry.record;
+  row.state = record.gap ? "gap before" : "ok";
+  row.started = record.started;
+  row.ended = record.covered_until;
+  row.stored_bytes = record.stored_bytes;
+  if (!record.ranges.empty()) {
+    row.range = fmt::format("{}..{} tl {}", record.ranges.front().from.to_string(), record.ranges.back().to.to_string(),
+                            record.ranges.back().timeline.value);
+  }
+  if (record.gap) append_remark(row.remarks, *record.gap + ": take a new full backup");
+  return row;
+}
+
+std::vector<Row> collect(const Catalog& catalog, const Filter& filter) {
+  std::vector<Row> rows;
+  for (const auto& entry : catalog.backups()) {
+    if (filter.wants(entry.label)) rows.push_back(row_of(entry));
+  }
+  for (const auto& entry : catalog.logs()) {
+    if (filter.wants(entry.label)) rows.push_back(row_of(entry));
+  }
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.label < b.label; });
+  return rows;
+}
+
+void print_table(const Output& output, const std::vector<Row>& rows, const TimeZone& zone) {
+  Table table({"LABEL", "STARTED (" + zone.name() + ")", "RESTORABLE UNTIL (UTC)", "SOURCE", "STORED", "WAL", "STATE"});
+  for (const auto& row : rows) {
+    const bool logs = row.label.type() == BackupType::transaction_logs;
+    table.add({row.label.text(), zone.format_local(row.started), row.damaged ? "-" : format_utc(row.ended),
+               logs || row.damaged ? "-" : format_bytes(row.source_bytes),
+               row.damaged ? "-" : format_bytes(row.stored_bytes), row.range.empty() ? "-" : row.range,
+               row.state + (row.remarks.empty() ? "" : ": " + row.remarks)});
+  }
+  for (const auto& line : table.lines()) output.line(line);
+}
+
+Json to_json(const Row& row) {
+  Json json;
+  json.set("label", row.label.text()).set("type", to_string(row.label.type())).set("state", row.state);
+  json.set("started", format_utc(row.started));
+  if (!row.damaged) {
+    json.set("restorable_until", format_utc(row.ended)).set("stored_bytes", row.stored_bytes);
+    if (row.label.type() != BackupType::transaction_logs) json.set("source_bytes", row.source_bytes);
+    json.set("wal", row.range);
+  }
+  if (!row.remarks.empty()) json.set("remarks", row.remarks);
+  return json;
+}
+
+}  // namespace
+
+Result<int> run_list(const Process& process, const ListOptions& options) {
+  const auto filter = TRY(make_filter(options, process.clock));
+  auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
+  auto repository = TRY(wiring->open_repository());
+  const auto catalog = TRY(Catalog::load(*repository, process.stop));
+  const auto rows = collect(catalog, filter);
+  if (rows.empty()) {
+    process.output.line("no backups" + std::string(options.type || options.days_back ? " match" : " yet") + " in " +
+                        wiring->store().description());
+  } else {
+    print_table(process.output, rows, wiring->config().schedules.timezone);
+  }
+  for (const auto& run : catalog.unfinished()) {
+    process.output.remark("unfinished: " + run.label.text() + " (running, or interrupted; never restored from)");
+  }
+  const bool damaged = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.damaged; });
+  const int code = damaged ? kDamaged : kDone;
+  Json json;
+  json.set("cluster", repository->identity().cluster);
+  json.set("system_identifier", repository->identity().system_identifier.to_string());
+  Json list = Json::array();
+  for (const auto& row : rows) list.push(to_json(row));
+  process.output.summary("list", json.set("backups", list), code);
+  return code;
+}
+
+}  // namespace spendsync::cli

@@ -1,0 +1,100 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+#include "base/process_identity.h"
+#include "base/signals.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/service_user.h"
+
+namespace spendsync::cli {
+namespace {
+
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+Log::Settings log_settings(const GlobalOptions& global) {
+  Log::Settings settings;
+  settings.format = global.json ? Log::Format::json : Log::Format::console;
+  settings.threshold = global.verbose ? LogLevel::debug : global.quiet ? LogLevel::warning : LogLevel::info;
+  return settings;
+}
+
+struct Named {
+  std::string name;
+  std::function<Result<int>()> run;
+};
+
+Named command_of(const Process& process, const CommandOptions& command) {
+  return std::visit(
+      Overloaded{
+          [&](const BackupOptions& o) { return Named{"backup " + o.type, [&] { return run_backup(process, o); }}; },
+          [&](const ListOptions& o) { return Named{"list", [&] { return run_list(process, o); }}; },
+          [&](const RestoreOptions& o) { return Named{"restore", [&] { return run_restore(process, o); }}; },
+          [&](const VerifyOptions& o) { return Named{"verify", [&] { return run_verify(process, o); }}; },
+          [&](const WalPushOptions& o) { return Named{"wal push", [&] { return run_wal_push(process, o); }}; },
+          [&](const WalGetOptions& o) {
+            return Named{"wal get", [&] { return Result<int>(run_wal_get(process, o)); }};
+          },
+          [&](const KeysListOptions&) { return Named{"keys list", [&] { return run_keys_list(process); }}; },
+          [&](const SlotDropOptions&) { return Named{"slot drop", [&] { return run_slot_drop(process); }}; },
+          [&](const ConfigValidateOptions&) {
+            return Named{"config validate", [&] { return run_config_validate(process); }};
+          },
+          [&](const ConfigShowOptions&) { return Named{"config show", [&] { return run_config_show(process); }}; },
+          [&](const ConfigSchemaOptions&) { return Named{"config schema", [&] { return run_config_schema(process); }}; },
+          [&](const DrTestOptions& o) { return Named{"dr-test", [&] { return run_dr_test(process, o); }}; },
+          [&](const DemoOptions& o) { return Named{"demo", [&] { return run_demo(process, o); }}; }},
+      command);
+}
+
+int run(const Invocation& invocation) {
+  const bool is_wal_get = std::holds_alternative<WalGetOptions>(invocation.command);
+  SystemClock clock;
+  SystemRandom random;
+  Log log(log_settings(invocation.global), clock);
+  Output output(invocation.global, clock);
+  auto hardened = harden_process(HardeningSettings{});
+  auto signals = SignalWatcher::start();
+  if (!hardened || !signals) {
+    log.failure(hardened ? signals.error() : hardened.error());
+    return is_wal_get ? 126 : kFailed;
+  }
+  const Process process{invocation.global, clock, random, log, output, (*signals)->stop_token()};
+  const Named command = command_of(process, invocation.command);
+  auto result = command.run();
+  if (result) return *result;
+  const int code = exit_code(result.error(), (*signals)->received().value_or(0));
+  log.failure(result.error());
+  output.failure(command.name, result.error(), code);
+  return code;
+}
+
+}  // namespace
+}  // namespace spendsync::cli
+
+int main(int argc, char** argv) {
+  using namespace spendsync::cli;
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  int code = kFailed;
+  try {
+    remember_program();
+    const auto parsed = parse_command_line(arguments);
+    std::fputs(parsed.output.c_str(), stdout);
+    std::fputs(parsed.error.c_str(), stderr);
+    code = parsed.invocation ? run(*parsed.invocation) : parsed.exit_code;
+    if (std::fflush(stdout) != 0 && code == kDone) code = kFailed;
+  } catch (const std::exception& error) {  // out of memory, or a library's surprise
+    std::fprintf(stderr, "error: %s\n", error.what());
+    // 1 to 125 from a restore_command would be taken as the end of WAL.
+    code = std::find(arguments.begin(), arguments.end(), "get") != arguments.end() ? 126 : kFailed;
+  }
+  return code;
+}

@@ -1,0 +1,152 @@
+#include "cli/wiring.h"
+
+#include <unistd.h>
+
+#include "base/worker_group.h"
+#include "cli/exit_code.h"
+#include "cli/service_user.h"
+#include "config/find.h"
+#include "crypto/key_file_wrapper.h"
+#include "storage/directory/directory_store.h"
+
+namespace spendsync::cli {
+namespace {
+
+constexpr const char* kScriptDirectoryVariable = "SPENDSYNC_BACKUP_SCRIPT_DIRECTORY";
+
+Error not_yet(const config::LoadedConfig& loaded, const std::string& path, const std::string& what) {
+  return Error(ErrorKind::invalid, loaded.where(path) + ": error: " + what + " is not supported by this version")
+      .with_hint("use a directory as the store and a key-file as the key")
+      .with_exit_code(kUsage);
+}
+
+Result<std::unique_ptr<storage::ObjectStore>> make_store(const config::LoadedConfig& loaded, Wiring::Access access) {
+  const auto& settings = loaded.config.storage;
+  if (settings.secondary) return not_yet(loaded, "storage.secondary", "a second store");
+  if (settings.upload_limit_bytes_per_second != 0) return not_yet(loaded, "storage.upload_limit", "an upload limit");
+  const auto* directory = std::get_if<config::DirectoryTarget>(&settings.primary);
+  if (directory == nullptr) return not_yet(loaded, "storage.primary.type", "storage of type s3");
+  storage::DirectoryStore::Settings store{.path = directory->path, .create = access == Wiring::Access::writes};
+  std::unique_ptr<storage::ObjectStore> opened = TRY(storage::DirectoryStore::open(store));
+  return opened;
+}
+
+Result<std::vector<std::unique_ptr<crypto::KeyWrapper>>> make_wrappers(const config::LoadedConfig& loaded,
+                                                                       RandomSource& random, const Clock& clock) {
+  std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers;
+  size_t number = 0;
+  for (const auto& key : loaded.config.encryption.keys) {
+    const std::string path = "encryption.keys[" + std::to_string(number++) + "]";
+    const auto* file = std::get_if<config::KeyFile>(&key);
+    if (file == nullptr) return not_yet(loaded, path + ".type", "a key of this type");
+    auto wrapper = TRY(crypto::KeyFileWrapper::open(file->path, random, clock));
+    wrappers.push_back(std::move(wrapper));
+  }
+  return wrappers;
+}
+
+/// Never an error: one-shot commands work without state.
+std::string usable_state_directory(const std::string& configured, Wiring::Access access) {
+  auto usable = [&](const std::string& path) {
+    if (access == Wiring::Access::writes && !make_directories(path, 0700)) return false;
+    return ::access(path.c_str(), R_OK | W_OK | X_OK) == 0;
+  };
+  if (usable(configured)) return configured;
+  const char* state_home = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  std::string fallback;
+  if (state_home != nullptr && *state_home == '/') {
+    fallback = std::string(state_home) + "/spendsync";
+  } else if (home != nullptr && *home == '/') {
+    fallback = std::string(home) + "/.local/state/spendsync";
+  }
+  return !fallback.empty() && usable(fallback) ? fallback : std::string();
+}
+
+}  // namespace
+
+Result<std::string> configuration_path(const GlobalOptions& global) {
+  const char* directory = std::getenv(kScriptDirectoryVariable);
+  const std::string beside = directory == nullptr ? "" : std::string(directory) + "/backup-config.yml";
+  auto found = config::find_config(global.config, beside);
+  if (!found) return std::move(found).error().with_exit_code(kUsage);
+  return found;
+}
+
+Result<config::LoadedConfig> load_configuration(const Process& process) {
+  const auto path = TRY(configuration_path(process.global));
+  auto loaded = config::load(path);
+  if (!loaded) return std::move(loaded).error().with_exit_code(kUsage);
+  for (const auto& warning : loaded->warnings) process.log.debug(warning.to_string());
+  return loaded;
+}
+
+Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access access) {
+  auto loaded = TRY(load_configuration(process));
+  std::unique_ptr<Wiring> wiring(new Wiring(process, std::move(loaded)));
+  std::vector<std::string> directories;
+  if (access == Access::writes) {
+    directories.push_back(wiring->config().state_directory);
+    if (const auto* store = std::get_if<config::DirectoryTarget>(&wiring->config().storage.primary)) {
+      directories.push_back(store->path);
+    }
+  }
+  TRY(become_service_user(wiring->config(), directories));
+  wiring->state_directory_ = usable_state_directory(wiring->config().state_directory, access);
+  wiring->wrappers_ = TRY(make_wrappers(wiring->loaded_, process.random, process.clock));
+  wiring->store_ = TRY(make_store(wiring->loaded_, access));
+  return wiring;
+}
+
+unsigned Wiring::workers(std::optional<unsigned> asked) const {
+  if (asked) return *asked;
+  if (config().workers) return static_cast<unsigned>(*config().workers);
+  return available_cores();
+}
+
+postgres::Connection::Settings Wiring::connection() const {
+  postgres::Connection::Settings settings;
+  settings.connection_string = config().database.connection;
+  return settings;
+}
+
+repository::Collaborators Wiring::collaborators() {
+  std::vector<crypto::KeyWrapper*> wrappers;
+  for (const auto& wrapper : wrappers_) wrappers.push_back(wrapper.get());
+  return {*store_, std::move(wrappers), process_.random, process_.clock, process_.log};
+}
+
+Result<std::unique_ptr<repository::Repository>> Wiring::open_repository(
+    std::optional<SystemIdentifier> system_identifier) {
+  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
+  return repository::Repository::open_for_reading(settings, system_identifier, collaborators());
+}
+
+Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
+  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
+  repository::ClusterIdentity identity;
+  identity.cluster = config().cluster;
+  identity.system_identifier = server.system_identifier;
+  identity.major_version = server.version / 10000;
+  identity.catalog_version = server.catalog_version;
+  identity.page_size = server.page_size;
+  identity.wal_segment_size = server.wal_segment_size;
+  identity.relation_segment_size = server.relation_segment_size;
+  return repository::Repository::open_for_writing(settings, identity, collaborators());
+}
+
+std::vector<std::pair<std::string, std::string>> Wiring::own_files() const {
+  std::vector<std::pair<std::string, std::string>> files;
+  files.emplace_back(loaded_.file, "the program's configuration");
+  files.emplace_back(config().state_directory, "the program's state");
+  if (!state_directory_.empty()) files.emplace_back(state_directory_, "the program's state");
+  if (const auto* store = std::get_if<config::DirectoryTarget>(&config().storage.primary)) {
+    files.emplace_back(store->path, "the repository");
+  }
+  for (const auto& key : config().encryption.keys) {
+    if (const auto* file = std::get_if<config::KeyFile>(&key)) files.emplace_back(file->path, "the repository's key");
+  }
+  return files;
+}
+
+}  // namespace spendsync::cli

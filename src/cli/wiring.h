@@ -1,0 +1,66 @@
+// The one place that turns configuration into objects.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "cli/command_line.h"
+#include "cli/output.h"
+#include "config/load.h"
+#include "crypto/data_key.h"
+#include "postgres/connection.h"
+#include "repository/repository.h"
+#include "storage/object_store.h"
+
+namespace spendsync::cli {
+
+/// What every command is handed. All of it outlives the command.
+struct Process {
+  const GlobalOptions& global;
+  const Clock& clock;
+  RandomSource& random;
+  Log& log;
+  Output& output;
+  std::stop_token stop;
+};
+
+/// Configuration, store and keys of one command. Opening it drops root's privileges.
+class Wiring {
+ public:
+  enum class Access { reads, writes };
+  /// Errors: exit code 2 for the configuration, those of store and keys.
+  static Result<std::unique_ptr<Wiring>> open(const Process& process, Access access);
+
+  const config::Config& config() const { return loaded_.config; }
+  const config::LoadedConfig& loaded() const { return loaded_; }
+  storage::ObjectStore& store() { return *store_; }
+  /// Where state is kept: the configured directory, else $XDG_STATE_HOME/spendsync, else empty (never an error).
+  const std::string& state_directory() const { return state_directory_; }
+  unsigned workers(std::optional<unsigned> asked) const;
+  postgres::Connection::Settings connection() const;
+  repository::Collaborators collaborators();
+
+  /// For commands that read, and for `wal push`.
+  Result<std::unique_ptr<repository::Repository>> open_repository(
+      std::optional<SystemIdentifier> system_identifier = std::nullopt);
+  /// For commands that may be the first to write.
+  Result<std::unique_ptr<repository::Repository>> open_or_create_repository(const postgres::ServerInfo& server);
+
+  /// The program's own files, which are never captured nor replaced: path and what it is.
+  std::vector<std::pair<std::string, std::string>> own_files() const;
+
+ private:
+  Wiring(const Process& process, config::LoadedConfig loaded) : process_(process), loaded_(std::move(loaded)) {}
+  Process process_;
+  config::LoadedConfig loaded_;
+  std::unique_ptr<storage::ObjectStore> store_;
+  std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers_;
+  std::string state_directory_;
+};
+
+/// Finds and loads the configuration; prints its warnings. Errors: exit code 2.
+Result<config::LoadedConfig> load_configuration(const Process& process);
+/// The file that load_configuration would read.
+Result<std::string> configuration_path(const GlobalOptions& global);
+
+}  // namespace spendsync::cli
