@@ -101,6 +101,7 @@ Error connect_error(PGconn* connection) {
     return Error(ErrorKind::transient, fmt::format("cannot reach the server: {}", message))
         .with_hint("check that PostgreSQL runs and listens at the host and port of the connection string");
   }
+  if (auto code = message.find(sqlstate + ": "); code != std::string::npos) message.erase(code, sqlstate.size() + 2);
   auto kind = kind_of_sqlstate(sqlstate);
   Error error(kind, fmt::format("cannot log in: {} (SQLSTATE {})", message, sqlstate));
   if (kind == ErrorKind::denied) {
@@ -115,7 +116,7 @@ Error connect_error(PGconn* connection) {
 
 Result<void> finish_connecting(PGconn* connection, std::chrono::seconds timeout, std::stop_token stop) {
   StopEvent stop_event(stop);
-  auto deadline = Clock::now() + timeout;
+  auto deadline = Clock::now() + timeout;  // libpq's own connect_timeout is for its blocking call only
   auto status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) return connect_error(connection);

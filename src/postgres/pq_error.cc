@@ -19,7 +19,8 @@ std::string_view field(const PGresult* result, int code) {
 }
 
 bool is_sqlstate(std::string_view text) {
-  if (text.size() != 5) return false;
+  // Each has a digit, which tells it from "FATAL" and "PANIC".
+  if (text.size() != 5 || text.find_first_of("0123456789") == std::string_view::npos) return false;
   for (char c : text) {
     if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'))) return false;
   }
