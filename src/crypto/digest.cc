@@ -63,14 +63,15 @@ void hkdf_sha256(std::span<const std::byte> input_key, ByteView salt, std::strin
   CHECK(context != nullptr);
   EVP_KDF_free(algorithm);
   char digest_name[] = "SHA256";
-  OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
-      octets(OSSL_KDF_PARAM_KEY, input_key),
-      octets(OSSL_KDF_PARAM_SALT, salt),
-      octets(OSSL_KDF_PARAM_INFO, as_bytes(info)),
-      OSSL_PARAM_construct_end(),
-  };
-  CHECK(EVP_KDF_derive(context, uchars(out.data()), out.size(), parameters) == 1);
+  // Empty ones are left out: OpenSSL refuses an octet string without data, where the RFC means zeros and nothing.
+  std::array<OSSL_PARAM, 5> parameters;
+  size_t count = 0;
+  parameters[count++] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0);
+  parameters[count++] = octets(OSSL_KDF_PARAM_KEY, input_key);
+  if (!salt.empty()) parameters[count++] = octets(OSSL_KDF_PARAM_SALT, salt);
+  if (!info.empty()) parameters[count++] = octets(OSSL_KDF_PARAM_INFO, as_bytes(info));
+  parameters[count] = OSSL_PARAM_construct_end();
+  CHECK(EVP_KDF_derive(context, uchars(out.data()), out.size(), parameters.data()) == 1);
   EVP_KDF_CTX_free(context);
 }
 
