@@ -58,7 +58,9 @@ SignalWatcher::SignalWatcher(Fd signals, sigset_t former_mask)
 SignalWatcher::~SignalWatcher() {
   watcher_.request_stop();
   if (watcher_.joinable()) watcher_.join();
-  pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
+  // After a signal the program is on its way out: an impatient second one, pending or still to come, must not kill it
+  // between here and its exit code.
+  if (!received()) pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
 std::optional<int> SignalWatcher::received() const {

@@ -17,7 +17,7 @@ namespace spendsync {
 /// and one thread of its own takes them from a descriptor (signalfd(2)); no code runs in a signal handler. The first
 /// signal requests the stop; later ones change nothing, so that an impatient second Ctrl-C interrupts no clean-up.
 /// A signal that was ignored when the program started (nohup, `&` in a script) stays ignored.
-/// The destructor ends the watching thread and puts the former signal mask back. Thread-safe.
+/// The destructor ends the watching thread and, unless a signal has come, puts the former mask back. Thread-safe.
 class SignalWatcher {
  public:
   /// Errors: as Error::from_errno when the system has no descriptor or thread left.
