@@ -1,7 +1,9 @@
-// Are the pages just read what the server wrote? (postgres-rules B15; backup/basebackup.c: verify_page_checksum)
+// Are the pages just read what the server wrote? (backup/basebackup.c: verify_page_checksum; storage/page/bufpage.c:
+// PageIsVerifiedExtended)
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <stop_token>
 #include <string_view>
 #include <vector>
@@ -13,13 +15,20 @@
 namespace spendsync::backup {
 
 /// Looks at the pages of one file at a time. A page whose checksum does not match may have been caught half written,
-/// so it is read once more after a moment; what is wrong then is damage at the source. One thread at a time.
+/// so it is read once more after a moment. What is still wrong then is damage at the source, unless the page has been
+/// changed since the backup's start, which makes replay rewrite it whole. One thread at a time.
+///
+/// Stricter than the server's own base backup in two ways: a page that claims to be new must be all zeros, as the
+/// server itself demands when it reads one; and a page that claims a change later than any WAL there is was not
+/// written by this server.
 class PageCheck {
  public:
   struct Settings {
     uint32_t page_size = 8192;
     bool enabled = true;  // the cluster has data checksums
     Lsn backup_start;     // pages changed since are rewritten by replay, so they may be torn
+    /// The end of WAL now. Asked only about pages that do not match; any thread. Empty: such pages are believed.
+    std::function<Result<Lsn>()> newest_lsn;
     std::chrono::milliseconds second_look_after{10};
     unsigned waits_max = 16;  // a file, so that one that is damaged all over does not hold up the backup
   };
@@ -40,12 +49,14 @@ class PageCheck {
 
  private:
   Result<bool> second_look(const Source& source, uint32_t block_in_file, MutableBytes page);
-  bool is_good(const Source& source, uint32_t block_in_file, ByteView page) const;
+  Result<bool> replay_rewrites(ByteView page);
 
   Settings settings_;
   const Clock& clock_;
   unsigned waits_ = 0;
+  Lsn newest_;                      // WAL is known to reach at least this far
   std::vector<uint32_t> suspects_;  // reused
+  Bytes again_;                     // reused
 };
 
 }  // namespace spendsync::backup

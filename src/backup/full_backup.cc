@@ -1,0 +1,419 @@
+#include "backup/full_backup.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <mutex>
+
+#include "backup/captured_copy.h"
+#include "backup/server_check.h"
+#include "backup/wal_copy.h"
+#include "base/time.h"
+#include "postgres/control_file.h"
+
+namespace spendsync::backup {
+
+using repository::FileEntry;
+using repository::FileKind;
+
+namespace {
+
+int64_t mtime_ns(const struct stat& status) {
+  return int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+FileEntry entry_of(const postgres::DirectoryEntry& found, OwnerNames& names) {
+  FileEntry entry;
+  entry.path = found.path;
+  entry.uid = found.status.st_uid;
+  entry.gid = found.status.st_gid;
+  entry.owner = names.user(found.status.st_uid);
+  entry.group = names.group(found.status.st_gid);
+  entry.mode = found.status.st_mode & 07777u;
+  entry.mtime_ns = mtime_ns(found.status);
+  entry.link_target = found.link_target;
+  if (found.kind == postgres::EntryKind::directory) entry.kind = FileKind::directory;
+  if (found.kind == postgres::EntryKind::symbolic_link) entry.kind = FileKind::symbolic_link;
+  return entry;
+}
+
+/// Tablespaces are reached through their links, which are the server's own; the file itself may be no link.
+Result<Fd> open_data_file(const Fd& directory, const std::string& path) {
+  auto fd = open_at(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (!fd && fd.error().os_error() == ELOOP) {
+    return Error(ErrorKind::refused, "a symbolic link has taken its place");
+  }
+  return fd;
+}
+
+}  // namespace
+
+// What the steps of one backup hand on to each other.
+class FullBackup::Steps {
+ public:
+  Steps(const Settings& settings, const Collaborators& collaborators, std::stop_token stop)
+      : settings_(settings), collaborators_(collaborators), stop_(std::move(stop)) {}
+
+  Result<FullBackupReport> run() {
+    auto begun = clock().monotonic();
+    TRY(check_server_and_files());
+    TRY(open_repository());
+    TRY(reserve());
+    TRY(begin());
+    TRY(copy_files());
+    TRY(copy_control_file());
+    TRY(stop_server_backup());
+    TRY(bring_wal());
+    TRY(commit());
+    report_.duration = clock().monotonic() - begun;
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> check_server_and_files();
+  Result<void> check_captured_files();
+  Result<void> count_data_directory();
+  void warn_of_configuration_outside();
+  Result<void> open_repository();
+  Result<void> check_space();
+  Result<void> reserve();
+  Result<void> begin();
+  Result<void> create_copier();
+  Result<void> copy_files();
+  Result<void> feed_data_directory(const FileCopier::Add& add);
+  Result<void> copy_control_file();
+  Result<void> stop_server_backup();
+  Result<void> bring_wal();
+  Result<void> commit();
+  Result<Lsn> newest_lsn();
+  repository::ManifestSummary summary(const CopyStats& stats) const;
+  void fill_report(const repository::ManifestSummary& summary, const CopyStats& stats);
+
+  FileCopier::Notices copier_notices();
+  void warn(std::string text);
+  void notice(std::string text);
+  const Clock& clock() const { return collaborators_.repository.clock; }
+  Log& log() { return collaborators_.repository.log; }
+  Progress& progress() { return collaborators_.progress; }
+
+  const Settings& settings_;
+  const Collaborators& collaborators_;
+  std::stop_token stop_;
+  FullBackupReport report_;
+
+  std::optional<postgres::Connection> control_;
+  std::mutex control_mutex_;  // while workers copy, they may ask it for the end of WAL
+  std::optional<CheckedServer> server_;
+  std::optional<CapturedFiles> captured_;
+  uint64_t expected_bytes_ = 0;
+  uint64_t expected_files_ = 0;
+  ProblemList skipped_;
+  ProblemList unreadable_;
+  Fd data_directory_;
+  struct stat data_directory_status_ {};
+
+  // In this order: the session ends before the copier goes, and that before the run that it writes to.
+  std::unique_ptr<repository::Repository> repository_;
+  std::unique_ptr<repository::BackupRun> run_;
+  std::unique_ptr<FileCopier> copier_;
+  std::optional<postgres::BackupSession> session_;
+  Timestamp started_;
+  postgres::BackupSession::Stopped stopped_;
+};
+
+Result<void> FullBackup::Steps::check_server_and_files() {
+  progress().begin_phase("checking", 0);
+  control_ = TRY(postgres::Connection::open(settings_.connection));
+  server_ = TRY(check_server(*control_, stop_));
+  for (const auto& warning : server_->warnings) warn(warning);
+  TRY(check_captured_files());
+  warn_of_configuration_outside();
+  data_directory_ = TRY(open_file(server_->info.data_directory, O_PATH | O_DIRECTORY));
+  if (fstat(data_directory_.get(), &data_directory_status_) != 0) {
+    return Error::from_errno(errno, "cannot look at " + server_->info.data_directory);
+  }
+  return count_data_directory();
+}
+
+Result<void> FullBackup::Steps::check_captured_files() {
+  captured_ = TRY(CapturedFiles::open({settings_.file_sets, settings_.left_out}));
+  auto check = TRY(check_captured(*captured_, stop_));
+  for (const auto& line : check.skipped.lines()) notice("not captured: " + line);
+  skipped_ = check.skipped;
+  expected_bytes_ += check.bytes;
+  expected_files_ += check.files;
+  if (settings_.skip_unreadable) return {};
+  return expect_readable(check);
+}
+
+Result<void> FullBackup::Steps::count_data_directory() {
+  postgres::DataDirectory::Visitor visitor{
+      [&](const postgres::DirectoryEntry& entry) -> Result<void> {
+        if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while listing the data directory");
+        if (entry.kind != postgres::EntryKind::file) return {};
+        ++expected_files_;
+        expected_bytes_ += static_cast<uint64_t>(entry.status.st_size);
+        return {};
+      },
+      [&](const std::string& path, const std::string& why) {
+        skipped_.add(path, why);
+        warn(fmt::format("{} is not backed up: {}", path, why));
+      }};
+  return server_->directory.walk(visitor);
+}
+
+/// Debian keeps them in /etc/postgresql, where no physical backup finds them (postgres-rules B18).
+void FullBackup::Steps::warn_of_configuration_outside() {
+  for (const auto& path : {server_->info.config_file, server_->info.hba_file}) {
+    if (path.empty() || path.starts_with(server_->info.data_directory + "/")) continue;
+    bool captured = false;
+    for (const auto& set : settings_.file_sets) {
+      for (const auto& root : set.paths) captured = captured || path == root || path.starts_with(root + "/");
+    }
+    if (!captured) warn(fmt::format("{} lies outside the data directory and in no set of `files`", path));
+  }
+}
+
+Result<void> FullBackup::Steps::open_repository() {
+  repository_ = TRY(repository::Repository::open_for_writing({settings_.cluster, settings_.state_directory},
+                                                             identity_of(*server_, settings_.cluster),
+                                                             collaborators_.repository));
+  return check_space();
+}
+
+Result<void> FullBackup::Steps::check_space() {
+  auto free = TRY(repository_->store().free_space());
+  if (free && *free < expected_bytes_ / 2) {
+    warn(fmt::format("{} has {} free, and {} are to be backed up: it may become full",
+                     repository_->store().description(), format_bytes(*free), format_bytes(expected_bytes_)));
+  }
+  return {};
+}
+
+Result<void> FullBackup::Steps::reserve() {
+  auto reservation = TRY(reserve_slot(*control_, settings_.slot, stop_));
+  for (const auto& text : reservation.notices) notice(text);
+  auto retention = TRY(read_wal_retention(*control_, settings_.slot, server_->info.data_directory, stop_));
+  for (const auto& text : retention.warnings) warn(text);
+  return {};
+}
+
+Result<void> FullBackup::Steps::begin() {
+  repository::BackupRun::Settings settings;
+  settings.type = BackupType::full;
+  settings.workers = settings_.workers;
+  settings.compression = settings_.compression;
+  settings.host = settings_.host;
+  settings.tool_version = settings_.tool_version;
+  run_ = TRY(repository::BackupRun::begin(*repository_, settings, stop_));
+  log().info(fmt::format("backup {} begins", run_->label().text()));
+  progress().begin_phase("waiting for the checkpoint", 0);
+  auto connection = TRY(postgres::Connection::open(settings_.connection));
+  session_ = TRY(postgres::BackupSession::start(
+      std::move(connection), {"spendsync-backup " + run_->label().text(), settings_.fast_checkpoint}, stop_));
+  started_ = session_->started();
+  return create_copier();
+}
+
+Result<void> FullBackup::Steps::create_copier() {
+  FileCopier::Settings settings;
+  settings.workers = settings_.workers;
+  settings.blocks_per_segment = server_->info.relation_segment_size / server_->info.page_size;
+  settings.range.frame_size = settings_.frame_size;
+  settings.range.pages.page_size = server_->info.page_size;
+  settings.range.pages.enabled = server_->info.data_checksums;
+  settings.range.pages.backup_start = session_->start_lsn();
+  settings.range.pages.newest_lsn = [this] { return newest_lsn(); };
+  copier_ = TRY(FileCopier::create(std::move(settings), {*run_, clock(), log(), progress()}, copier_notices()));
+  return {};
+}
+
+FileCopier::Notices FullBackup::Steps::copier_notices() {
+  return {[this](const std::string& name, const std::string& why) {
+            skipped_.add(name, why);
+            warn(fmt::format("{} is not backed up: {}", name, why));
+          },
+          [this](const std::string& name, const std::string& why) { warn(fmt::format("{}: {}", name, why)); },
+          [this](const std::string& name, Error error) -> Result<void> {
+            if (!settings_.skip_unreadable) return std::move(error).with_context("capturing " + name);
+            unreadable_.add(name, error.message());
+            return {};
+          }};
+}
+
+Result<Lsn> FullBackup::Steps::newest_lsn() {
+  std::lock_guard lock(control_mutex_);
+  auto text = TRY(control_->query_value("SELECT pg_current_wal_insert_lsn()", {}, stop_));
+  return Lsn::parse(text);
+}
+
+Result<void> FullBackup::Steps::copy_files() {
+  progress().begin_phase("copying files", expected_bytes_, expected_files_);
+  ProblemList unreadable;
+  TRY(copier_->run(
+      [&](const FileCopier::Add& add) -> Result<void> {
+        TRY(feed_data_directory(add));
+        return feed_captured(*captured_, *run_, add, unreadable, stop_);
+      },
+      stop_));
+  for (const auto& line : unreadable.lines()) report_.incomplete.push_back("not captured: " + line);
+  for (const auto& line : unreadable_.lines()) report_.incomplete.push_back("not captured: " + line);
+  if (!settings_.skip_unreadable && !report_.incomplete.empty()) {
+    return Error(ErrorKind::denied, fmt::format("captured files have become unreadable: {}", report_.incomplete[0]));
+  }
+  return {};
+}
+
+Result<void> FullBackup::Steps::feed_data_directory(const FileCopier::Add& add) {
+  OwnerNames names;
+  auto visit = [&](const postgres::DirectoryEntry& found) -> Result<void> {
+    if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while copying files");
+    if (found.kind != postgres::EntryKind::file) return run_->add_file(entry_of(found, names));
+    CopyFile file;
+    file.entry = entry_of(found, names);
+    file.name = server_->info.data_directory + "/" + found.path;
+    file.expected_size = static_cast<uint64_t>(found.status.st_size);
+    file.role = found.role;
+    file.segment = found.segment;
+    file.open = [this, path = found.path] { return open_data_file(data_directory_, path); };
+    return add(std::move(file));
+  };
+  return server_->directory.walk({visit, {}});
+}
+
+/// Last of all files: on a standby it says where the backup ends, and everywhere it must not be older than the rest.
+Result<void> FullBackup::Steps::copy_control_file() {
+  auto control = TRY(postgres::read_control_file(server_->info.data_directory));
+  FileEntry entry;
+  entry.path = "global/pg_control";
+  struct stat status {};
+  if (fstatat(data_directory_.get(), entry.path.c_str(), &status, 0) != 0) {
+    return Error::from_errno(errno, "cannot look at global/pg_control");
+  }
+  OwnerNames names;
+  entry.uid = status.st_uid;
+  entry.gid = status.st_gid;
+  entry.owner = names.user(status.st_uid);
+  entry.group = names.group(status.st_gid);
+  entry.mode = status.st_mode & 07777u;
+  entry.mtime_ns = mtime_ns(status);
+  return copier_->add_content(std::move(entry), control.bytes);
+}
+
+Result<void> FullBackup::Steps::stop_server_backup() {
+  stopped_ = TRY(session_->stop(stop_));
+  session_.reset();
+  log().info(fmt::format("files copied; the server ended the backup at {}", stopped_.stop.lsn.to_string()));
+  return {};
+}
+
+Result<void> FullBackup::Steps::bring_wal() {
+  const auto& info = server_->info;
+  WalCopy copy({info.data_directory, stopped_.start, stopped_.stop, info.wal_segment_size, info.system_identifier,
+                data_directory_status_.st_uid, data_directory_status_.st_gid});
+  report_.wal_segments = copy.segments().size();
+  progress().begin_phase("copying WAL", copy.bytes(), report_.wal_segments);
+  TRY(copy.copy_local(*copier_, stop_));
+
+  progress().begin_phase("delivering WAL", copy.bytes(), report_.wal_segments);
+  repository::WalArchive archive(*repository_, {settings_.compression});
+  WalDelivery::Settings settings;
+  settings.connection = settings_.connection;
+  settings.slot = settings_.slot;
+  settings.segment_size = info.wal_segment_size;
+  settings.major_version = server_->major();
+  settings.system_identifier = info.system_identifier;
+  settings.delivery_timeout = settings_.delivery_timeout;
+  WalDelivery delivery(std::move(settings), {archive, clock(), log(), progress()});
+  auto outcome = TRY_CONTEXT(delivery.deliver_until(*control_, {stopped_.start, stopped_.stop}, stop_),
+                             "bringing the backup's WAL into the repository");
+  for (const auto& text : outcome.warnings) warn(text);
+  report_.wal_delivery = outcome.path;
+  return copy.copy_missing(*copier_, archive, stop_);
+}
+
+Result<void> FullBackup::Steps::commit() {
+  progress().begin_phase("finishing", 0);
+  auto stats = TRY(copier_->finish());
+  if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped before the backup was complete");
+  auto label = TRY(postgres::parse_backup_label(stopped_.backup_label));
+  auto complete = summary(stats);
+  complete.checkpoint = label.checkpoint_lsn;
+  auto written = TRY(run_->commit(std::move(complete), {stopped_.backup_label, stopped_.tablespace_map}));
+  fill_report(written, stats);
+  if (stats.page_failures > 0) {
+    const auto& first = stats.page_failure_files.front();
+    warn(fmt::format("{} pages of the source are damaged, the first is block {} of {}; they were backed up as they are",
+                     stats.page_failures, first.blocks.front(), first.path));
+  }
+  return {};
+}
+
+repository::ManifestSummary FullBackup::Steps::summary(const CopyStats& stats) const {
+  repository::ManifestSummary summary;
+  const auto& info = server_->info;
+  summary.started = started_;
+  summary.stopped = stopped_.stopped;
+  summary.start = stopped_.start;
+  summary.stop = stopped_.stop;
+  summary.page_size = info.page_size;
+  summary.major_version = server_->major();
+  summary.catalog_version = info.catalog_version;
+  summary.server_version = server_->version_text;
+  summary.data_checksums = info.data_checksums;
+  summary.server_settings = recovery_facts(*server_);
+  summary.page_failures = stats.page_failures;
+  for (const auto& file : stats.page_failure_files) summary.page_failure_files.push_back({file.path, file.blocks});
+  for (size_t set = 0; set < settings_.file_sets.size(); ++set) {
+    auto count = set + 1 < stats.sets.size() ? stats.sets[set + 1] : CopyStats::SetCount();
+    const auto& configured = settings_.file_sets[set];
+    summary.captured_sets.push_back(
+        {static_cast<uint32_t>(set + 1), configured.name, configured.paths, count.files, count.bytes});
+  }
+  for (const auto& space : server_->tablespaces) summary.tablespaces.push_back({space.oid, space.location});
+  summary.incomplete = report_.incomplete;
+  if (!skipped_.empty()) summary.notes["not backed up"] = fmt::format("{}", fmt::join(skipped_.lines(), "\n"));
+  return summary;
+}
+
+void FullBackup::Steps::fill_report(const repository::ManifestSummary& summary, const CopyStats& stats) {
+  report_.label = summary.label;
+  report_.system_identifier = summary.system_identifier;
+  report_.started = summary.started;
+  report_.stopped = summary.stopped;
+  report_.restorable_from = summary.stopped;
+  report_.start = summary.start;
+  report_.stop = summary.stop;
+  report_.source_bytes = summary.source_bytes;
+  report_.stored_bytes = summary.stored_bytes;
+  report_.files = summary.files;
+  report_.vanished = stats.vanished;
+  report_.captured_sets = summary.captured_sets;
+  report_.data_checksums = summary.data_checksums;
+  report_.page_failures = summary.page_failures;
+  report_.page_failure_files = summary.page_failure_files;
+  report_.skipped = skipped_.lines();
+}
+
+void FullBackup::Steps::warn(std::string text) {
+  log().warning(text);
+  report_.warnings.push_back(std::move(text));
+}
+
+void FullBackup::Steps::notice(std::string text) {
+  log().info(text);
+  report_.notices.push_back(std::move(text));
+}
+
+FullBackup::FullBackup(Settings settings, Collaborators collaborators)
+    : settings_(std::move(settings)), collaborators_(std::move(collaborators)) {}
+FullBackup::~FullBackup() = default;
+
+Result<FullBackupReport> FullBackup::run(std::stop_token stop) {
+  Steps steps(settings_, collaborators_, std::move(stop));
+  return steps.run();
+}
+
+}  // namespace spendsync::backup
