@@ -1,0 +1,505 @@
+#include "restore/target_resolution.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spendsync::restore {
+
+using postgres::RecoveryTarget;
+using postgres::WalEvent;
+using repository::CommitPoint;
+using repository::LogRecord;
+using repository::ManifestSummary;
+using Base = RestoreRequest::Base;
+using Target = RestoreRequest::Target;
+
+namespace {
+
+constexpr std::chrono::microseconds kInstant(1);
+
+/// The newest by where it ended; of equals the one with the later label.
+bool ended_before(const ManifestSummary& a, const ManifestSummary& b) {
+  if (a.stopped != b.stopped) return a.stopped < b.stopped;
+  return a.label < b.label;
+}
+
+std::string describe_backup(const ManifestSummary& backup) {
+  return fmt::format("backup {} on timeline {}", backup.label.text(), backup.stop.timeline.value);
+}
+
+}  // namespace
+
+BackupInventory read_inventory(const repository::Catalog& catalog) {
+  BackupInventory inventory;
+  for (const auto& entry : catalog.backups()) {
+    if (entry.summary) {
+      inventory.backups.push_back(*entry.summary);
+    } else {
+      inventory.unreadable.push_back({entry.label, entry.summary.error()});
+    }
+  }
+  for (const auto& entry : catalog.logs()) {
+    if (entry.record) {
+      inventory.logs.push_back(*entry.record);
+    } else {
+      inventory.unreadable.push_back({entry.label, entry.record.error()});
+    }
+  }
+  return inventory;
+}
+
+/// One way to reach a moment.
+struct TargetResolution::Candidate {
+  RecoveryWindow window;
+  WalCoverage::TimeSearch search;
+};
+
+// ---- the request
+
+Result<ResolvedTarget> TargetResolution::resolve(const RestoreRequest& request) {
+  if (backups_.backups.empty()) {
+    if (!backups_.unreadable.empty()) return backups_.unreadable.front().why;
+    return Error(ErrorKind::not_found, "the repository holds no backup").with_hint("take one: backup full");
+  }
+  warnings_.clear();
+  auto target = request.base == Base::transaction_logs ? logs_of(request) : [&]() -> Result<ResolvedTarget> {
+    const Summary* fixed = TRY(find_backup(request));
+    return resolve_base(request, fixed);
+  }();
+  if (!target) return target;
+  target->warnings.insert(target->warnings.begin(), warnings_.begin(), warnings_.end());
+  warn_about_unreadable(*target);
+  return target;
+}
+
+Result<ResolvedTarget> TargetResolution::resolve_base(const RestoreRequest& request, const Summary* fixed) {
+  switch (request.target) {
+    case Target::natural:
+      if (request.base == Base::point_in_time) return last_of_day(request, fixed);
+      return own_end(*fixed);
+    case Target::immediate: {
+      if (fixed != nullptr) return own_end(*fixed);
+      const Summary* newest = nullptr;
+      for (const auto& backup : backups_.backups) {
+        if (request.timeline && backup.stop.timeline != *request.timeline) continue;
+        if (newest == nullptr || ended_before(*newest, backup)) newest = &backup;
+      }
+      if (newest == nullptr) return Error(ErrorKind::not_found, "no backup ended on that timeline");
+      return own_end(*newest);
+    }
+    case Target::time: return at_time(request, fixed, request.time);
+    case Target::latest: return latest(request, fixed);
+    case Target::lsn: return at_lsn(request, fixed);
+    case Target::transaction:
+    case Target::name: return at_event(request, fixed);
+  }
+  return Error(ErrorKind::internal, "unknown recovery target");
+}
+
+/// Recovery ends as soon as the data directory is consistent: with the record that pg_backup_stop wrote.
+Result<ResolvedTarget> TargetResolution::own_end(const Summary& backup) const {
+  ResolvedTarget target(backup);
+  target.recovery.kind = RecoveryTarget::Kind::immediate;
+  target.recovery.timeline = backup.stop.timeline;
+  target.reached = backup.stopped;
+  target.needed_until = backup.stop.lsn;
+  target.limit = SegmentName::ending_at(backup.stop.timeline, backup.stop.lsn, wal_.segment_size()).end(wal_.segment_size());
+  return target;
+}
+
+// ---- finding what the type and the date mean
+
+bool TargetResolution::is_asked(const repository::Label& label, const RestoreRequest& request) const {
+  if (request.label) return label == *request.label;
+  return request.day && label.start() >= request.day->begin && label.start() < request.day->end;
+}
+
+/// Null when the request leaves the choice to us.
+Result<const ManifestSummary*> TargetResolution::find_backup(const RestoreRequest& request) {
+  const Summary* nothing = nullptr;
+  if (request.base == Base::any || (request.base == Base::point_in_time && !request.label)) return nothing;
+  auto fits_type = [&](const repository::Label& label) {
+    return request.base == Base::point_in_time ||
+           label.type() == (request.base == Base::full ? BackupType::full : BackupType::incremental);
+  };
+  const Summary* newest = nullptr;
+  for (const auto& backup : backups_.backups) {
+    if (fits_type(backup.label) && is_asked(backup.label, request)) newest = &backup;  // ascending
+  }
+  const BackupInventory::Unreadable* damaged = nullptr;
+  for (const auto& entry : backups_.unreadable) {
+    if (fits_type(entry.label) && is_asked(entry.label, request)) damaged = &entry;
+  }
+  if (newest != nullptr) return newest;
+  if (damaged != nullptr) return damaged->why;
+  return Error(ErrorKind::not_found,
+               request.label ? fmt::format("there is no backup {}", request.label->text())
+                             : fmt::format("there is no {} backup of {}", request.base == Base::full ? "full" : "incremental",
+                                           settings_.zone.day_of(request.day->begin)))
+      .with_hint("`list` shows what there is");
+}
+
+Result<const LogRecord*> TargetResolution::find_log(const RestoreRequest& request) const {
+  const LogRecord* newest = nullptr;
+  for (const auto& record : backups_.logs) {
+    if (is_asked(record.label, request)) newest = &record;
+  }
+  if (newest != nullptr) return newest;
+  for (const auto& entry : backups_.unreadable) {
+    if (entry.label.type() == BackupType::transaction_logs && is_asked(entry.label, request)) return entry.why;
+  }
+  return Error(ErrorKind::not_found,
+               request.label ? fmt::format("there is no transaction-log backup {}", request.label->text())
+                             : fmt::format("there is no transaction-log backup of {}",
+                                           settings_.zone.day_of(request.day->begin)))
+      .with_hint("`list transaction_logs` shows what there is");
+}
+
+void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
+  for (const auto& entry : backups_.unreadable) {
+    target.warnings.push_back(fmt::format("{} cannot be read and was passed over: {}", entry.label.text(),
+                                          entry.why.message()));
+  }
+}
+
+// ---- windows: what can be restored
+
+Result<Timestamp> TargetResolution::covered_until(const Summary& backup, const WalPath& path, Lsn end) {
+  Timestamp until = backup.stopped;
+  auto commit = TRY(wal_.last_commit(path, backup.stop.lsn, end));
+  if (commit) until = std::max(until, commit->time);
+  for (const auto& record : backups_.logs) {
+    if (record.ranges.empty()) continue;
+    const auto& last = record.ranges.back();
+    if (last.to <= end && last.to >= backup.stop.lsn && path.history().contains({last.timeline, last.to})) {
+      until = std::max(until, record.covered_until);
+    }
+  }
+  for (const auto& other : backups_.backups) {
+    // Whoever ended later on the same path has proved that no commit was left out up to its own end.
+    if (other.stop.lsn <= end && other.stop.lsn >= backup.stop.lsn && path.history().contains(other.stop)) {
+      until = std::max(until, other.stopped);
+    }
+  }
+  return until;
+}
+
+Result<std::optional<RecoveryWindow>> TargetResolution::window(const Summary& backup, TimelineId timeline) {
+  std::optional<RecoveryWindow> nothing;
+  auto path = wal_.path_to(timeline);
+  if (!path.history().contains(backup.stop)) return nothing;
+  auto reach = wal_.reach(path, backup.stop.lsn);
+  bool own = backup.stop.timeline == timeline;
+  if (!own && reach.end <= path.fork()) return nothing;
+  RecoveryWindow window{&backup, timeline, backup.stopped, {}, std::max(reach.end, backup.stop.lsn), reach.missing.has_value()};
+  if (!own) {
+    auto before_fork = TRY(wal_.last_commit(path, backup.stop.lsn, path.fork()));
+    if (before_fork) window.from = std::max(window.from, before_fork->time);
+  }
+  window.until = TRY(covered_until(backup, path, window.end));
+  return std::optional<RecoveryWindow>(window);
+}
+
+Result<std::vector<RecoveryWindow>> TargetResolution::windows() {
+  std::vector<RecoveryWindow> result;
+  auto timelines = wal_.timelines();
+  for (const auto& backup : backups_.backups) {
+    if (std::ranges::find(timelines, backup.stop.timeline) == timelines.end()) timelines.push_back(backup.stop.timeline);
+  }
+  for (const auto& backup : backups_.backups) {
+    for (TimelineId timeline : timelines) {
+      if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while looking at WAL");
+      auto found = TRY(window(backup, timeline));
+      if (found) result.push_back(*found);
+    }
+  }
+  return result;
+}
+
+Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const RestoreRequest& request, const Summary* fixed) {
+  auto all = TRY(windows());
+  std::erase_if(all, [&](const RecoveryWindow& window) {
+    return (fixed != nullptr && window.backup != fixed) || (request.timeline && window.timeline != *request.timeline);
+  });
+  if (all.empty()) {
+    return Error(ErrorKind::not_found, fixed != nullptr ? fmt::format("{} is not on the timeline asked for", describe_backup(*fixed))
+                                                        : std::string("no backup leads to the timeline asked for"));
+  }
+  return all;
+}
+
+// ---- a moment
+
+Result<ResolvedTarget> TargetResolution::at_time(const RestoreRequest& request, const Summary* fixed, Timestamp time) {
+  auto all = TRY(usable_windows(request, fixed));
+  std::map<TimelineId, RecoveryWindow> best;  // of each timeline the newest backup that ended before
+  for (const auto& window : all) {
+    if (time < window.from || time > window.until) continue;
+    auto [known, added] = best.emplace(window.timeline, window);
+    if (!added && ended_before(*known->second.backup, *window.backup)) known->second = window;
+  }
+  if (best.empty()) return outside(time, all);
+  std::vector<Candidate> candidates;
+  for (const auto& [timeline, window] : best) {
+    auto found = TRY(candidate(window, time));
+    candidates.push_back(std::move(found));
+  }
+  auto chosen = TRY(choose(std::move(candidates), moment(time)));
+  if (!chosen.search.next) {
+    std::optional<CommitPoint> last;
+    if (chosen.search.last) last = CommitPoint{chosen.search.last->time, chosen.search.last->end};
+    auto target = TRY(stop_after(chosen.window, last));
+    target.asked = time;
+    target.reached = time;
+    return target;
+  }
+  ResolvedTarget target(*chosen.window.backup);
+  target.recovery.kind = RecoveryTarget::Kind::time;
+  target.recovery.time = time;
+  target.recovery.timeline = chosen.window.timeline;
+  target.asked = time;
+  target.reached = time;
+  if (chosen.search.last) target.last_commit = CommitPoint{chosen.search.last->time, chosen.search.last->end};
+  target.needed_until = chosen.search.next->end;
+  target.limit = chosen.window.end;
+  return target;
+}
+
+Result<TargetResolution::Candidate> TargetResolution::candidate(const RecoveryWindow& window, Timestamp time) {
+  auto search = TRY(wal_.search_time(wal_.path_to(window.timeline), window.backup->stop.lsn, window.end, time));
+  return Candidate{window, search};
+}
+
+/// Timelines share what came before their fork: ways that end with the same commit are one.
+Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candidate> candidates, const std::string& what) const {
+  std::vector<Candidate> distinct;
+  for (auto& found : candidates) {
+    auto end_of = [](const Candidate& c) { return c.search.last ? c.search.last->end : c.window.backup->stop.lsn; };
+    bool known = std::ranges::any_of(distinct, [&](const Candidate& other) {
+      auto newer = wal_.path_to(found.window.timeline);
+      return end_of(other) == end_of(found) && newer.history().contains({other.window.timeline, end_of(other)});
+    });
+    if (!known) distinct.push_back(std::move(found));
+  }
+  if (distinct.size() == 1) return std::move(distinct.front());
+  std::string both;
+  for (const auto& found : distinct) {
+    both += fmt::format("{}timeline {} (from {}, {})", both.empty() ? "" : "; ", found.window.timeline.value,
+                        found.window.backup->label.text(),
+                        found.search.last ? "last commit " + moment(found.search.last->time) : "no commit after it");
+  }
+  return Error(ErrorKind::refused, fmt::format("{} exists on more than one timeline: {}", what, both))
+      .with_hint(fmt::format("say which one: --target-timeline {}", distinct.back().window.timeline.value));
+}
+
+/// Everything up to and including a commit. Stops by position, since nothing that follows would make a time stop it.
+Result<ResolvedTarget> TargetResolution::stop_after(const RecoveryWindow& window, const std::optional<CommitPoint>& commit) {
+  if (!commit || commit->lsn <= window.backup->stop.lsn) {
+    auto target = TRY(own_end(*window.backup));
+    target.recovery.timeline = window.timeline;
+    return target;
+  }
+  ResolvedTarget target(*window.backup);
+  target.recovery.kind = RecoveryTarget::Kind::lsn;
+  target.recovery.timeline = window.timeline;
+  auto record = TRY(wal_.commit_ending_at(wal_.path_to(window.timeline), commit->lsn));
+  // recovery_target_lsn stops after the first record that begins there or later (xlogrecovery.c, recoveryStopsAfter).
+  target.recovery.lsn = record ? record->start : commit->lsn;
+  target.recovery.inclusive = record.has_value();
+  target.last_commit = commit;
+  target.reached = commit->time;
+  target.needed_until = commit->lsn;
+  target.limit = window.end;
+  return target;
+}
+
+// ---- the end of what there is
+
+Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, const Summary* fixed) {
+  auto all = TRY(usable_windows(request, fixed));
+  const auto* best = &all.front();
+  for (const auto& window : all) {
+    auto key = [](const RecoveryWindow& w) { return std::make_tuple(w.until, w.end, w.timeline, w.backup->stopped); };
+    if (key(*best) < key(window)) best = &window;
+  }
+  ResolvedTarget target(*best->backup);
+  target.recovery.kind = RecoveryTarget::Kind::end_of_wal;
+  target.recovery.timeline = best->timeline;
+  auto path = wal_.path_to(best->timeline);
+  target.last_commit = TRY(wal_.last_commit(path, best->backup->stop.lsn, best->end));
+  target.reached = best->until;
+  target.needed_until = best->end;
+  target.limit = best->end;
+  for (const auto& window : all) {
+    if (window.timeline == best->timeline || window.until <= best->from) continue;
+    if (best->backup != nullptr && path.history().contains({window.timeline, window.end})) continue;
+    warnings_.push_back(fmt::format("timeline {} also holds commits, up to {}: --target-timeline {}", window.timeline.value,
+                                    moment(window.until), window.timeline.value));
+    break;
+  }
+  return target;
+}
+
+Result<ResolvedTarget> TargetResolution::last_of_day(const RestoreRequest& request, const Summary* fixed) {
+  auto all = TRY(usable_windows(request, fixed));
+  TimeZone::Day day = request.day ? *request.day : TRY(settings_.zone.parse_day(settings_.zone.day_of(request.label->start())));
+  std::optional<Timestamp> last;
+  for (const auto& window : all) {
+    Timestamp until = std::min(window.until, day.end - kInstant);
+    if (until < day.begin || until < window.from) continue;
+    if (!last || *last < until) last = until;
+  }
+  if (!last) {
+    auto error = outside(day.end - kInstant, all);
+    return Error(ErrorKind::not_found, fmt::format("no moment of {} can be restored", settings_.zone.day_of(day.begin)))
+        .with_hint(error.hint());
+  }
+  return at_time(request, fixed, *last);
+}
+
+// ---- positions and events
+
+Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, const Summary* fixed) {
+  auto all = TRY(usable_windows(request, fixed));
+  std::map<TimelineId, RecoveryWindow> best;
+  for (const auto& window : all) {
+    auto path = wal_.path_to(window.timeline);
+    bool own = window.backup->stop.timeline == window.timeline || request.lsn > path.fork();
+    if (!own || request.lsn < window.backup->stop.lsn || request.lsn >= window.end) continue;
+    auto [known, added] = best.emplace(window.timeline, window);
+    if (!added && known->second.backup->stop.lsn < window.backup->stop.lsn) known->second = window;
+  }
+  if (best.empty()) {
+    std::string ranges;
+    for (const auto& window : all) {
+      ranges += fmt::format("{}{} to {} on timeline {}", ranges.empty() ? "" : "; ", window.backup->stop.lsn.to_string(),
+                            window.end.to_string(), window.timeline.value);
+    }
+    return Error(ErrorKind::not_found, fmt::format("no backup and WAL lead to {}", request.lsn.to_string()))
+        .with_hint("restorable: " + ranges);
+  }
+  if (best.size() > 1) {
+    std::string both;
+    for (const auto& [timeline, window] : best) both += fmt::format("{}{}", both.empty() ? "" : " and ", timeline.value);
+    return Error(ErrorKind::refused, fmt::format("{} exists on timelines {}", request.lsn.to_string(), both))
+        .with_hint(fmt::format("say which one: --target-timeline {}", best.rbegin()->first.value));
+  }
+  const auto& window = best.begin()->second;
+  ResolvedTarget target(*window.backup);
+  target.recovery.kind = RecoveryTarget::Kind::lsn;
+  target.recovery.lsn = request.lsn;
+  target.recovery.timeline = window.timeline;
+  target.last_commit = TRY(wal_.last_commit(wal_.path_to(window.timeline), window.backup->stop.lsn, request.lsn));
+  target.reached = target.last_commit ? target.last_commit->time : window.backup->stopped;
+  target.needed_until = request.lsn;
+  target.limit = window.end;
+  return target;
+}
+
+/// A transaction or a restore point: only reading the WAL tells where it is. Newest backups first, so that the least
+/// WAL is read and replayed.
+Result<ResolvedTarget> TargetResolution::at_event(const RestoreRequest& request, const Summary* fixed) {
+  auto all = TRY(usable_windows(request, fixed));
+  std::ranges::sort(all, [](const auto& a, const auto& b) { return ended_before(*b.backup, *a.backup); });
+  auto accept = [&](const WalEvent& event) {
+    if (request.target == Target::name) return event.kind == WalEvent::Kind::restore_point && event.name == request.name;
+    // The server takes the lower half of a 64-bit id (guc_tables.c, check_recovery_target_xid).
+    bool ends = event.kind == WalEvent::Kind::commit || event.kind == WalEvent::Kind::abort;
+    return ends && event.transaction == static_cast<uint32_t>(std::strtoull(request.transaction.c_str(), nullptr, 10));
+  };
+  std::vector<Candidate> found;
+  std::map<TimelineId, Lsn> searched;  // everything from here on has been read
+  for (const auto& window : all) {
+    if (!found.empty() && window.backup != found.front().window.backup) break;
+    auto path = wal_.path_to(window.timeline);
+    Lsn until = searched.contains(window.timeline) ? searched[window.timeline] : window.end;
+    auto event = TRY(wal_.find_event(path, window.backup->stop.lsn, until, accept, stop_));
+    searched[window.timeline] = window.backup->stop.lsn;
+    if (event) found.push_back({window, {event, event}});
+  }
+  std::string what = request.target == Target::name ? fmt::format("restore point \"{}\"", request.name)
+                                                    : fmt::format("transaction {}", request.transaction);
+  if (found.empty()) {
+    return Error(ErrorKind::not_found, fmt::format("{} is in no WAL that a backup leads to", what))
+        .with_hint("`list` shows what can be restored");
+  }
+  auto chosen = TRY(choose(std::move(found), what));
+  ResolvedTarget target(*chosen.window.backup);
+  target.recovery.kind = request.target == Target::name ? RecoveryTarget::Kind::name : RecoveryTarget::Kind::transaction;
+  target.recovery.name = request.name;
+  target.recovery.transaction = request.transaction;
+  target.recovery.timeline = chosen.window.timeline;
+  const auto& event = *chosen.search.last;
+  if (event.kind == WalEvent::Kind::commit) target.last_commit = CommitPoint{event.time, event.end};
+  target.reached = event.time;
+  target.needed_until = event.end;
+  target.limit = chosen.window.end;
+  return target;
+}
+
+// ---- transaction logs
+
+Result<ResolvedTarget> TargetResolution::logs_of(const RestoreRequest& request) {
+  const LogRecord* record = TRY(find_log(request));
+  if (record->ranges.empty()) return Error(ErrorKind::corrupt, fmt::format("{} covers no range", record->label.text()));
+  if (request.timeline && record->ranges.back().timeline != *request.timeline) {
+    return Error(ErrorKind::not_found, fmt::format("{} ends on timeline {}", record->label.text(),
+                                                   record->ranges.back().timeline.value));
+  }
+  if (request.target == Target::natural || request.target == Target::latest) return end_of_log(*record);
+  if (request.target == Target::time && request.time > record->covered_until) {
+    return Error(ErrorKind::not_found, fmt::format("{} lies after what {} covers", moment(request.time), record->label.text()))
+        .with_hint("the nearest restorable moment is " + moment(record->covered_until));
+  }
+  return resolve_base(request, nullptr);
+}
+
+Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
+  WalPosition end{record.ranges.back().timeline, record.ranges.back().to};
+  auto path = wal_.path_to(end.timeline);
+  std::optional<RecoveryWindow> best;
+  for (const auto& backup : backups_.backups) {
+    if (!path.history().contains(backup.stop) || backup.stop.lsn > end.lsn) continue;
+    auto found = TRY(window(backup, end.timeline));
+    if (!found || found->end < end.lsn) continue;
+    if (!best || ended_before(*best->backup, backup)) best = found;
+  }
+  if (!best) {
+    return Error(ErrorKind::not_found, fmt::format("no backup leads without a gap to the end of {}", record.label.text()))
+        .with_hint("`list` shows what can be restored");
+  }
+  std::optional<CommitPoint> last = record.last_commit;
+  if (!last) last = TRY(wal_.last_commit(path, best->backup->stop.lsn, end.lsn));
+  auto target = TRY(stop_after(*best, last));
+  target.reached = record.covered_until;
+  return target;
+}
+
+// ---- saying no
+
+std::string TargetResolution::moment(Timestamp time) const {
+  return fmt::format("{} ({})", format_utc(time), settings_.zone.format_local(time));
+}
+
+Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const {
+  std::optional<Timestamp> before;
+  std::optional<Timestamp> after;
+  bool in_gap = false;
+  for (const auto& window : windows) {
+    if (window.until < time && (!before || *before < window.until)) before = window.until;
+    if (window.from > time && (!after || window.from < *after)) after = window.from;
+    if (window.until < time && window.gap) in_gap = true;
+  }
+  std::string why = !before ? "it lies before the end of the first backup"
+                    : !after ? "it lies after everything that is covered"
+                             : "it lies in a gap of the WAL";
+  if (before && !after && in_gap) why = "WAL is missing before it";
+  std::string nearest;
+  if (before) nearest = moment(*before);
+  if (after) nearest += (nearest.empty() ? "" : " and ") + moment(*after);
+  return Error(ErrorKind::not_found, fmt::format("{} cannot be restored: {}", moment(time), why))
+      .with_hint("nearest restorable: " + nearest);
+}
+
+}  // namespace spendsync::restore

@@ -1,0 +1,102 @@
+// From what somebody asked for to a backup, a timeline and a recovery target that PostgreSQL can reach.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "postgres/recovery_settings.h"
+#include "repository/catalog.h"
+#include "restore/request.h"
+#include "restore/wal_coverage.h"
+
+namespace spendsync::restore {
+
+/// What the catalog knows, readable records only. The rest is told as warnings.
+struct BackupInventory {
+  std::vector<repository::ManifestSummary> backups;  // ascending by label
+  std::vector<repository::LogRecord> logs;           // ascending by label
+  struct Unreadable {
+    repository::Label label;
+    Error why;
+  };
+  std::vector<Unreadable> unreadable;
+};
+BackupInventory read_inventory(const repository::Catalog& catalog);
+
+/// What a restore will do in terms of WAL. Value type.
+struct ResolvedTarget {
+  explicit ResolvedTarget(repository::ManifestSummary summary) : backup(std::move(summary)) {}
+  repository::ManifestSummary backup;
+  postgres::RecoveryTarget recovery;  // its timeline is where recovery goes to
+  std::optional<Timestamp> asked;     // the moment asked for, where there was one
+  std::optional<repository::CommitPoint> last_commit;  // expected to be the last one recovered; empty: none after the
+                                                       // backup's end, or not known before recovery
+  Timestamp reached;  // the state restored is that of this moment
+  Lsn needed_until;   // recovery reads WAL from the backup's start to here
+  Lsn limit;          // WAL beyond is no part of the plan
+  std::vector<std::string> warnings;
+};
+
+/// A stretch of time that can be restored from one backup on one timeline.
+struct RecoveryWindow {
+  const repository::ManifestSummary* backup = nullptr;
+  TimelineId timeline;
+  Timestamp from;   // the backup's end, or the fork where that is later
+  Timestamp until;  // the last moment that is covered
+  Lsn end;          // of gapless WAL
+  bool gap = false;  // later WAL of this timeline exists, behind a gap
+};
+
+/// One resolution. One thread. All it is given outlives it.
+class TargetResolution {
+ public:
+  struct Settings {
+    TimeZone zone = TimeZone::utc();
+  };
+  TargetResolution(Settings settings, const BackupInventory& backups, WalCoverage& wal, std::stop_token stop)
+      : settings_(std::move(settings)), backups_(backups), wal_(wal), stop_(std::move(stop)) {}
+
+  /// Errors: not_found when no such backup exists or the target lies outside what is covered (the hint names the
+  /// nearest restorable moments); refused when it exists on two timelines (both shown); invalid; corrupt when the
+  /// records of what was asked for cannot be read.
+  Result<ResolvedTarget> resolve(const RestoreRequest& request);
+
+  /// Everything that can be restored, by backup and timeline.
+  Result<std::vector<RecoveryWindow>> windows();
+
+ private:
+  struct Candidate;
+  using Summary = repository::ManifestSummary;
+
+  Result<ResolvedTarget> resolve_base(const RestoreRequest& request, const Summary* fixed);
+  Result<ResolvedTarget> own_end(const Summary& backup) const;
+  Result<ResolvedTarget> at_time(const RestoreRequest& request, const Summary* fixed, Timestamp time);
+  Result<ResolvedTarget> last_of_day(const RestoreRequest& request, const Summary* fixed);
+  Result<ResolvedTarget> latest(const RestoreRequest& request, const Summary* fixed);
+  Result<ResolvedTarget> at_lsn(const RestoreRequest& request, const Summary* fixed);
+  Result<ResolvedTarget> at_event(const RestoreRequest& request, const Summary* fixed);
+  Result<ResolvedTarget> logs_of(const RestoreRequest& request);
+  Result<ResolvedTarget> end_of_log(const repository::LogRecord& record);
+
+  Result<const Summary*> find_backup(const RestoreRequest& request);
+  Result<const repository::LogRecord*> find_log(const RestoreRequest& request) const;
+  bool is_asked(const repository::Label& label, const RestoreRequest& request) const;
+
+  Result<std::vector<RecoveryWindow>> usable_windows(const RestoreRequest& request, const Summary* fixed);
+  Result<std::optional<RecoveryWindow>> window(const Summary& backup, TimelineId timeline);
+  Result<Timestamp> covered_until(const Summary& backup, const WalPath& path, Lsn end);
+  Result<Candidate> candidate(const RecoveryWindow& window, Timestamp time);
+  Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const std::optional<repository::CommitPoint>& commit);
+  Result<Candidate> choose(std::vector<Candidate> candidates, const std::string& what) const;
+  Error outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const;
+  std::string moment(Timestamp time) const;
+  void warn_about_unreadable(ResolvedTarget& target) const;
+
+  Settings settings_;
+  const BackupInventory& backups_;
+  WalCoverage& wal_;
+  std::stop_token stop_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace spendsync::restore

@@ -1,0 +1,284 @@
+#include "restore/wal_coverage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spendsync::restore {
+
+using postgres::TimelineHistory;
+using postgres::WalEvent;
+using repository::CommitPoint;
+using repository::SegmentRange;
+using repository::WalSegmentSummary;
+
+namespace {
+
+/// Segments read beyond the one that a summary points to: a record that crosses a border counts for none of them when
+/// whoever stored them saw one segment at a time.
+constexpr uint64_t kBorder = 1;
+
+bool ends_transaction(const WalEvent& event) {
+  return event.kind == WalEvent::Kind::commit || event.kind == WalEvent::Kind::abort;
+}
+
+const SegmentRange* range_with(const WalInventory& inventory, SegmentName name) {
+  auto timeline = inventory.segments.find(name.timeline);
+  if (timeline == inventory.segments.end()) return nullptr;
+  for (const auto& range : timeline->second) {
+    if (range.first.number <= name.number && name.number <= range.last.number) return &range;
+  }
+  return nullptr;
+}
+
+std::vector<SegmentName> names(const WalPath& path, uint64_t first, uint64_t last) {
+  std::vector<SegmentName> result;
+  for (uint64_t number = first; number <= last; ++number) result.push_back(path.at(number));
+  return result;
+}
+
+/// The summary of a segment whose writer did not count.
+Result<WalSegmentSummary> summarize(repository::WalArchive& archive, const WalInventory& inventory, SegmentName name) {
+  WalSegmentSummary summary;
+  auto content = TRY(archive.get_segment(name));
+  postgres::CommitScanner scanner({.segment_size = inventory.segment_size, .major_version = inventory.major_version});
+  TRY(scanner.feed(name, content, [&](const WalEvent& event) -> Result<void> {
+    if (event.kind != WalEvent::Kind::commit) return {};
+    summary.last_commit = CommitPoint{event.time, event.end};
+    if (!summary.first_commit) summary.first_commit = summary.last_commit;
+    return {};
+  }));
+  summary.records = scanner.records();
+  return summary;
+}
+
+WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory) {
+  WalReads reads;
+  reads.summary = [&archive, inventory](SegmentName name) -> Result<WalSegmentSummary> {
+    auto meta = TRY(archive.read_meta(name));
+    if (meta.summary.records != 0) return meta.summary;
+    return summarize(archive, inventory, name);
+  };
+  reads.scan = [&archive, inventory](const std::vector<SegmentName>& segments,
+                                     const std::function<Result<void>(const WalEvent&)>& visit) -> Result<void> {
+    postgres::CommitScanner scanner({.segment_size = inventory.segment_size, .major_version = inventory.major_version});
+    for (const auto& name : segments) {
+      auto content = TRY(archive.get_segment(name));
+      TRY(scanner.feed(name, content, visit));
+    }
+    return {};
+  };
+  return reads;
+}
+
+}  // namespace
+
+// ---- paths
+
+SegmentName WalPath::at(uint64_t number) const {
+  TimelineId timeline = history_.entries.front().timeline;
+  for (const auto& entry : history_.entries) {
+    if (entry.begin.value / segment_size_ <= number) timeline = entry.timeline;
+  }
+  return {timeline, number};
+}
+
+// ---- what is there
+
+Result<WalCoverage> WalCoverage::load(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
+                                      std::stop_token stop) {
+  WalInventory inventory;
+  inventory.segment_size = identity.wal_segment_size;
+  inventory.major_version = identity.major_version;
+  auto timelines = TRY(archive.timelines());
+  for (TimelineId timeline : timelines) {
+    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while listing WAL");
+    inventory.segments[timeline] = TRY(archive.segments(timeline));
+  }
+  auto histories = TRY(archive.histories());
+  for (TimelineId timeline : histories) {
+    auto text = TRY(archive.get_history(timeline));
+    inventory.histories[timeline] = TRY(postgres::parse_timeline_history(timeline, text));
+  }
+  auto reads = reads_of(archive, inventory);
+  return WalCoverage(std::move(inventory), std::move(reads));
+}
+
+std::vector<TimelineId> WalCoverage::timelines() const {
+  std::vector<TimelineId> result;
+  for (const auto& [timeline, ranges] : inventory_.segments) result.push_back(timeline);
+  for (const auto& [timeline, history] : inventory_.histories) result.push_back(timeline);
+  std::ranges::sort(result);
+  result.erase(std::ranges::unique(result).begin(), result.end());
+  return result;
+}
+
+WalPath WalCoverage::path_to(TimelineId timeline) const {
+  auto history = inventory_.histories.find(timeline);
+  return {history == inventory_.histories.end() ? postgres::initial_history(timeline) : history->second,
+          inventory_.segment_size};
+}
+
+bool WalCoverage::is_there(SegmentName name) const { return range_with(inventory_, name) != nullptr; }
+
+WalCoverage::Reach WalCoverage::reach(const WalPath& path, Lsn from) const {
+  uint64_t number = from.value / inventory_.segment_size;
+  bool any = false;
+  while (is_there(path.at(number))) {
+    any = true;
+    SegmentName here = path.at(number);
+    // A whole range at once, as far as the path stays on this timeline.
+    uint64_t last = range_with(inventory_, here)->last.number;
+    for (const auto& entry : path.history().entries) {
+      uint64_t begin = entry.begin.value / inventory_.segment_size;
+      if (entry.timeline > here.timeline && begin > number) last = std::min(last, begin - 1);
+    }
+    number = last + 1;
+  }
+  Reach reach{any ? SegmentName{path.timeline(), number}.start(inventory_.segment_size) : from, std::nullopt};
+  for (const auto& entry : path.history().entries) {
+    auto ranges = inventory_.segments.find(entry.timeline);
+    if (ranges == inventory_.segments.end()) continue;
+    for (const auto& range : ranges->second) {
+      if (range.last.number > number && path.at(range.last.number) == range.last) reach.missing = path.at(number);
+    }
+  }
+  return reach;
+}
+
+uint64_t WalCoverage::stored_bytes(const WalPath& path, Lsn from, Lsn to) const {
+  if (to <= from) return 0;
+  uint64_t bytes = 0;
+  uint64_t last = (to.value - 1) / inventory_.segment_size;
+  for (uint64_t number = from.value / inventory_.segment_size; number <= last; ++number) {
+    if (const auto* range = range_with(inventory_, path.at(number))) bytes += range->stored_bytes / range->count();
+  }
+  return bytes;
+}
+
+// ---- what it holds
+
+Result<WalSegmentSummary> WalCoverage::summary_of(SegmentName name) {
+  auto known = summaries_.find(name);
+  if (known != summaries_.end()) return known->second;
+  auto summary = TRY(reads_.summary(name));
+  summaries_.emplace(name, summary);
+  return summary;
+}
+
+Result<std::optional<CommitPoint>> WalCoverage::last_commit_up_to(const WalPath& path, uint64_t low, uint64_t number) {
+  for (uint64_t n = number + 1; n-- > low;) {
+    if (!is_there(path.at(n))) break;
+    auto summary = TRY(summary_of(path.at(n)));
+    if (summary.last_commit) return summary.last_commit;
+  }
+  return std::optional<CommitPoint>();
+}
+
+Result<std::optional<CommitPoint>> WalCoverage::last_commit(const WalPath& path, Lsn after, Lsn until) {
+  std::optional<CommitPoint> nothing;
+  if (until <= after) return nothing;
+  uint64_t low = after.value / inventory_.segment_size;
+  uint64_t last = (until.value - 1) / inventory_.segment_size;
+  auto found = TRY(last_commit_up_to(path, low, last));
+  if (found && found->lsn > until) {
+    // `until` lies in the middle of a segment: only reading it tells which commit comes before.
+    found.reset();
+    uint64_t begin = std::max(low, last >= kBorder ? last - kBorder : 0);
+    TRY(reads_.scan(names(path, begin, last), [&](const WalEvent& event) -> Result<void> {
+      if (event.kind == WalEvent::Kind::commit && event.end <= until) found = CommitPoint{event.time, event.end};
+      return {};
+    }));
+    if (!found && begin > low) found = TRY(last_commit_up_to(path, low, begin - 1));
+  }
+  return found && found->lsn > after ? found : nothing;
+}
+
+/// Commit times only grow, but for clocks that were set back: then PostgreSQL may stop earlier than was found here,
+/// never without stopping.
+Result<std::optional<uint64_t>> WalCoverage::first_segment_after_time(const WalPath& path, uint64_t low, uint64_t high,
+                                                                      Timestamp time) {
+  auto is_after = [&](uint64_t number) -> Result<bool> {
+    auto commit = TRY(last_commit_up_to(path, low, number));
+    return commit && commit->time > time;
+  };
+  bool any = TRY(is_after(high));
+  if (!any) return std::optional<uint64_t>();
+  uint64_t begin = low;
+  uint64_t end = high;  // is_after(end) holds
+  while (begin < end) {
+    uint64_t middle = begin + (end - begin) / 2;
+    bool after = TRY(is_after(middle));
+    if (after) {
+      end = middle;
+    } else {
+      begin = middle + 1;
+    }
+  }
+  return std::optional<uint64_t>(end);
+}
+
+Result<WalCoverage::TimeSearch> WalCoverage::search_time(const WalPath& path, Lsn after, Lsn until, Timestamp time) {
+  TimeSearch search;
+  if (until <= after) return search;
+  uint64_t low = after.value / inventory_.segment_size;
+  uint64_t high = (until.value - 1) / inventory_.segment_size;
+  auto first_after = TRY(first_segment_after_time(path, low, high, time));
+  uint64_t last = high;
+  uint64_t begin = 0;
+  if (first_after) {
+    last = *first_after;
+    begin = last >= kBorder ? last - kBorder : 0;
+  } else {
+    // From the last commit that any summary knows to the end: what follows is idle but for records across borders.
+    auto commit = TRY(last_commit_up_to(path, low, high));
+    begin = commit ? (commit->lsn.value - 1) / inventory_.segment_size : low;
+    begin = begin >= kBorder ? begin - kBorder : 0;
+    last = std::min(high, begin + 2 * kBorder + 1);
+  }
+  begin = std::max(begin, low);
+  TRY(reads_.scan(names(path, begin, last), [&](const WalEvent& event) -> Result<void> {
+    if (!ends_transaction(event) || event.end <= after || event.end > until || search.next) return {};
+    if (event.time > time) {
+      search.next = event;
+    } else if (event.kind == WalEvent::Kind::commit) {
+      search.last = event;
+    }
+    return {};
+  }));
+  if (!search.last && begin > low) {
+    auto earlier = TRY(last_commit_up_to(path, low, begin - 1));
+    if (earlier && earlier->lsn > after) search.last = TRY(commit_ending_at(path, earlier->lsn));
+  }
+  return search;
+}
+
+Result<std::optional<WalEvent>> WalCoverage::commit_ending_at(const WalPath& path, Lsn end) {
+  std::optional<WalEvent> found;
+  uint64_t last = (end.value - 1) / inventory_.segment_size;
+  uint64_t first = last >= kBorder && is_there(path.at(last - kBorder)) ? last - kBorder : last;
+  TRY(reads_.scan(names(path, first, last), [&](const WalEvent& event) -> Result<void> {
+    if (event.kind == WalEvent::Kind::commit && event.end == end) found = event;
+    return {};
+  }));
+  return found;
+}
+
+Result<std::optional<WalEvent>> WalCoverage::find_event(const WalPath& path, Lsn after, Lsn until,
+                                                        const std::function<bool(const WalEvent&)>& accept,
+                                                        std::stop_token stop) {
+  std::optional<WalEvent> found;
+  if (until <= after) return found;
+  uint64_t first = after.value / inventory_.segment_size;
+  uint64_t last = (until.value - 1) / inventory_.segment_size;
+  auto done = reads_.scan(names(path, first, last), [&](const WalEvent& event) -> Result<void> {
+    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while searching WAL");
+    if (event.end <= after || event.end > until || !accept(event)) return {};
+    found = event;
+    return Error(ErrorKind::cancelled, "found");  // ends the scan
+  });
+  if (!done && !found) return std::move(done).error();
+  return found;
+}
+
+}  // namespace spendsync::restore

@@ -1,0 +1,106 @@
+// Which WAL there is, and what it holds: the ground on which every recovery target stands.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "postgres/wal/commit_scanner.h"
+#include "postgres/wal/timeline_history.h"
+#include "repository/wal_archive.h"
+
+namespace spendsync::restore {
+
+/// What is known without opening any WAL: listings and history files.
+struct WalInventory {
+  uint32_t segment_size = 0;
+  int major_version = 0;
+  std::map<TimelineId, std::vector<repository::SegmentRange>> segments;  // gapless ranges, ascending
+  std::map<TimelineId, postgres::TimelineHistory> histories;             // of the timelines that have a file
+};
+
+/// How WAL is looked into. Functions, so that resolution is tested without a server's WAL.
+struct WalReads {
+  /// First and last commit of a whole segment. Errors: those of the archive.
+  std::function<Result<repository::WalSegmentSummary>(SegmentName)> summary;
+  /// Calls `visit` for every event that ends in these consecutive segments.
+  std::function<Result<void>(const std::vector<SegmentName>&,
+                             const std::function<Result<void>(const postgres::WalEvent&)>&)>
+      scan;
+};
+
+/// The segments that a recovery towards one timeline reads, by number (access/xlogrecovery.c, XLogFileReadAnyTLI: the
+/// segment in which a timeline begins is read from that timeline).
+class WalPath {
+ public:
+  WalPath(postgres::TimelineHistory history, uint32_t segment_size)
+      : history_(std::move(history)), segment_size_(segment_size) {}
+  SegmentName at(uint64_t number) const;
+  const postgres::TimelineHistory& history() const { return history_; }
+  TimelineId timeline() const { return history_.timeline(); }
+  uint32_t segment_size() const { return segment_size_; }
+  /// Where the newest timeline of the path begins; zero for one without ancestors.
+  Lsn fork() const { return history_.entries.back().begin; }
+
+ private:
+  postgres::TimelineHistory history_;
+  uint32_t segment_size_;
+};
+
+/// Listing and content together. One thread. Memory: a summary for each segment looked at, one segment at a time.
+class WalCoverage {
+ public:
+  WalCoverage(WalInventory inventory, WalReads reads) : inventory_(std::move(inventory)), reads_(std::move(reads)) {}
+
+  /// Reads listings and history files of the whole archive. `archive` must outlive it.
+  /// Errors: those of the store; corrupt for a damaged history file.
+  static Result<WalCoverage> load(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
+                                  std::stop_token stop);
+
+  uint32_t segment_size() const { return inventory_.segment_size; }
+  const WalInventory& inventory() const { return inventory_; }
+  /// Timelines that have WAL or a history file, ascending.
+  std::vector<TimelineId> timelines() const;
+  WalPath path_to(TimelineId timeline) const;
+
+  /// How far the path is there without a gap.
+  struct Reach {
+    Lsn end;                              // of the last segment that is there; `from` itself when none is
+    std::optional<SegmentName> missing;   // the first that is not there although later ones of the path are
+  };
+  Reach reach(const WalPath& path, Lsn from) const;
+  /// Stored bytes of the segments that hold [from, to), about.
+  uint64_t stored_bytes(const WalPath& path, Lsn from, Lsn to) const;
+
+  /// The last commit that ends in (after, until] on the path; empty when there is none. By summaries, so a commit
+  /// record across the border of two segments may be overlooked by whoever wrote them.
+  Result<std::optional<repository::CommitPoint>> last_commit(const WalPath& path, Lsn after, Lsn until);
+
+  /// What recovery to a time finds on its way: PostgreSQL stops before the first commit or abort after the time.
+  struct TimeSearch {
+    std::optional<postgres::WalEvent> last;   // the last commit at or before the time, after `after`
+    std::optional<postgres::WalEvent> next;   // the commit or abort that makes recovery stop
+  };
+  Result<TimeSearch> search_time(const WalPath& path, Lsn after, Lsn until, Timestamp time);
+  /// The commit whose record ends at `end`. Empty when it cannot be found.
+  Result<std::optional<postgres::WalEvent>> commit_ending_at(const WalPath& path, Lsn end);
+  /// The first event in (after, until] that `accept` takes. Reads all WAL up to it.
+  Result<std::optional<postgres::WalEvent>> find_event(const WalPath& path, Lsn after, Lsn until,
+                                                       const std::function<bool(const postgres::WalEvent&)>& accept,
+                                                       std::stop_token stop);
+
+ private:
+  Result<repository::WalSegmentSummary> summary_of(SegmentName name);
+  bool is_there(SegmentName name) const;
+  Result<std::optional<uint64_t>> first_segment_after_time(const WalPath& path, uint64_t low, uint64_t high,
+                                                           Timestamp time);
+  Result<std::optional<repository::CommitPoint>> last_commit_up_to(const WalPath& path, uint64_t low, uint64_t number);
+
+  WalInventory inventory_;
+  WalReads reads_;
+  std::map<SegmentName, repository::WalSegmentSummary> summaries_;
+};
+
+}  // namespace spendsync::restore
