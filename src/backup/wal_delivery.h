@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "postgres/connection.h"
+#include "postgres/wal/timeline_history.h"
 #include "repository/wal_archive.h"
 
 namespace spendsync::backup {
@@ -76,12 +77,24 @@ class WalDelivery {
   /// damaged (segment and position named); cancelled.
   Result<Outcome> deliver_until(postgres::Connection& control, const Request& request, std::stop_token stop);
 
+  /// The same, but WAL that the server has removed is no error: Outcome::ranges is then what was asked for, not
+  /// proved, and the caller looks for what is missing (wal_range.h).
+  Result<Outcome> deliver_all(postgres::Connection& control, const Request& request, std::stop_token stop);
+
+  /// Puts the history file of the server's timeline, and those of its ancestors that the server still has, into the
+  /// repository: history files go first (A4), so that whoever reads it can follow the segments.
+  /// Errors: conflict when the repository has another file of that name: two servers made the same timeline.
+  Result<postgres::TimelineHistory> store_histories(TimelineId timeline, std::stop_token stop);
+
  private:
   struct Plan;
   struct Streamed;
-  Result<Plan> plan(postgres::Connection& control, const Request& request, std::stop_token stop);
+  Result<Plan> make_plan(postgres::Connection& control, const Request& request, std::stop_token stop);
+  Result<DeliveryPath> choose_path(postgres::Connection& control, const Plan& plan, std::stop_token stop);
+  Result<bool> wait_for_others(const Plan& plan, std::stop_token stop);
   Result<Streamed> stream(const Plan& plan, std::stop_token stop);
-  Result<bool> wait_for_others(postgres::Connection& control, const Plan& plan, std::stop_token stop);
+  Result<Streamed> stream_from(const Plan& plan, WalPosition start, std::stop_token stop);
+  Result<void> release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop);
 
   Settings settings_;
   Collaborators collaborators_;

@@ -1,6 +1,7 @@
 // The replication slot that keeps what is not archived yet, and what it may cost the server.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -22,6 +23,11 @@ struct SlotReservation {
 /// the start and the first streaming can be removed (A9).
 /// Errors: refused when a logical slot has that name; exhausted when max_replication_slots is used up; denied.
 Result<SlotReservation> reserve_slot(postgres::Connection& connection, const std::string& name, std::stop_token stop);
+
+/// Moves an idle slot forward: what lies before `until` is durable in the repository, however it came there. Without
+/// this a slot beside archive_command would keep WAL for ever. Success when it is there already.
+/// Errors: conflict while somebody streams from it.
+Result<void> advance_slot(postgres::Connection& connection, const std::string& name, Lsn until, std::stop_token stop);
 
 /// What the slot holds back and how much room there is.
 struct WalRetention {

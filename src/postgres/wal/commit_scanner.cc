@@ -72,6 +72,18 @@ std::optional<Timestamp> to_timestamp(int64_t postgres_time) {
   return from_postgres_time(postgres_time);
 }
 
+/// Where main data begins in a record that has no block references, however long it is. Empty for any other.
+std::optional<ByteView> find_main_data(const WalRecord& record) {
+  Fields fields(record.bytes.subspan(kRecordHeaderSize));
+  while (auto id = fields.take<uint8_t>()) {
+    if (*id == kLongDataId && fields.skip(sizeof(uint32_t))) return fields.rest();
+    bool skipped = (*id == kOriginId && fields.skip(sizeof(uint16_t))) ||
+                   (*id == kTopTransactionId && fields.skip(sizeof(uint32_t)));
+    if (!skipped) break;
+  }
+  return std::nullopt;
+}
+
 /// The prepared transaction's id in a commit or abort record of one; empty when the parts before it do not fit.
 std::optional<uint32_t> find_prepared_transaction(Fields fields, uint32_t info, bool is_commit, int major_version) {
   size_t statistics_size = major_version >= 18 ? kStatisticsSizeSince18 : kStatisticsSizeBefore18;
@@ -128,8 +140,14 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const
   bool is_commit = operation == kCommit || operation == kCommitPrepared;
   if (!is_commit && operation != kAbort && operation != kAbortPrepared) return std::optional<WalEvent>();
   WalEvent event = event_of(is_commit ? WalEvent::Kind::commit : WalEvent::Kind::abort, record);
-  if (record.is_cut) return malformed(record, "no transaction ends with that many bytes");
-  TRY(decode_record(record, settings.major_version, contents));
+  if (record.is_cut) {
+    // Millions of subtransactions or invalidations: what we look for stands before them, but for a prepared id.
+    auto main_data = find_main_data(record);
+    if (!main_data) return malformed(record, "it has no main data");
+    contents.main_data = *main_data;
+  } else {
+    TRY(decode_record(record, settings.major_version, contents));
+  }
   Fields fields(contents.main_data);
   auto postgres_time = fields.take<int64_t>();
   if (!postgres_time) return malformed(record, "it has no time");
@@ -142,8 +160,8 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const
   if (!info) return malformed(record, "it has no flags");
   if ((*info & kHasTwoPhase) == 0) return std::optional(event);
   auto prepared = find_prepared_transaction(fields, *info, is_commit, settings.major_version);
-  if (!prepared) return malformed(record, "the prepared transaction's id is missing");
-  event.transaction = *prepared;
+  if (!prepared && !record.is_cut) return malformed(record, "the prepared transaction's id is missing");
+  if (prepared) event.transaction = *prepared;
   return std::optional(event);
 }
 

@@ -10,13 +10,6 @@ namespace spendsync::postgres {
 
 namespace {
 
-// XLR_BLOCK_ID_* and XLR_MAX_BLOCK_ID.
-constexpr uint8_t kMaxBlockId = 32;
-constexpr uint8_t kTopTransactionId = 252;
-constexpr uint8_t kOriginId = 253;
-constexpr uint8_t kLongDataId = 254;
-constexpr uint8_t kShortDataId = 255;
-
 // fork_flags of a block header.
 constexpr uint8_t kForkMask = 0x0F;
 constexpr uint8_t kHasImage = 0x10;

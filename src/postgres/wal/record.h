@@ -12,6 +12,13 @@ namespace spendsync::postgres {
 /// XLogRecord: 24 bytes, the last four of them the CRC-32C of everything else.
 inline constexpr size_t kRecordHeaderSize = 24;
 
+/// XLR_BLOCK_ID_*: what stands between the header and the data. Smaller ids (up to 32) begin a block reference.
+inline constexpr uint8_t kMaxBlockId = 32;
+inline constexpr uint8_t kTopTransactionId = 252;  // 14+
+inline constexpr uint8_t kOriginId = 253;
+inline constexpr uint8_t kLongDataId = 254;
+inline constexpr uint8_t kShortDataId = 255;
+
 /// Resource managers whose records we look into (access/rmgrlist.h; numbers never change).
 inline constexpr uint8_t kXlogResource = 0;
 inline constexpr uint8_t kTransactionResource = 1;

@@ -1,0 +1,290 @@
+#include "backup/wal_delivery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backup/wal_range.h"
+#include "backup/wal_uploader.h"
+#include "base/time.h"
+#include "postgres/wal/receiver.h"
+
+namespace spendsync::backup {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{250};
+
+std::string describe_runs(const std::vector<SegmentRun>& runs, uint32_t segment_size) {
+  uint64_t count = 0;
+  for (const SegmentRun& run : runs) count += run.count();
+  std::string first = runs.front().first.file_name(segment_size);
+  if (count == 1) return fmt::format("WAL segment {}", first);
+  return fmt::format("{} WAL segments, {} to {}", count, first, runs.back().last.file_name(segment_size));
+}
+
+/// One line of pg_stat_archiver for a message.
+std::string describe_archiver(postgres::Connection& control, std::stop_token stop) {
+  auto rows = control.query(
+      "SELECT coalesce(last_archived_wal, 'none'), failed_count::text, coalesce(last_failed_wal, ''),"
+      " coalesce(to_char(last_failed_time, 'YYYY-MM-DD HH24:MI:SS TZ'), '') FROM pg_catalog.pg_stat_archiver",
+      {}, stop);
+  if (!rows || rows->rows.size() != 1) return "pg_stat_archiver cannot be read";
+  const auto& row = rows->rows[0];
+  std::string text = fmt::format("pg_stat_archiver: last archived {}, {} failures", row[0].value_or(""), row[1].value_or(""));
+  if (!row[2].value_or("").empty()) text += fmt::format(", the last of {} at {}", *row[2], row[3].value_or(""));
+  return text;
+}
+
+/// The first segment on the way from `begin` on that the repository lacks, as the position where streaming must begin.
+/// Empty: it has everything up to `until`.
+Result<std::optional<WalPosition>> first_missing(repository::WalArchive& archive,
+                                                 const postgres::TimelineHistory& history, WalPosition begin, Lsn until,
+                                                 uint32_t segment_size) {
+  auto ranges = TRY(follow_history(history, begin, until));
+  auto missing = TRY(missing_segments(archive, ranges, segment_size));
+  if (missing.empty()) return std::optional<WalPosition>();
+  Lsn start = missing.front().first.start(segment_size);
+  // A segment in which timelines change is listed under the newer one; the older one's stream leads there.
+  return std::optional(WalPosition{history.timeline_at(start), start});
+}
+
+Result<void> put_history(repository::WalArchive& archive, TimelineId timeline, const std::string& content) {
+  auto put = archive.put_history(timeline, content);
+  if (put) return {};
+  Error error = std::move(put).error().with_context(fmt::format("storing {}.history", timeline.to_hex()));
+  if (!error.is(ErrorKind::conflict)) return error;
+  return std::move(error).with_hint(
+      "two servers made a timeline of that number; one is probably a restored copy, which must not archive here: give it "
+      "a repository of its own or archive_mode = off");
+}
+
+}  // namespace
+
+std::string_view to_string(DeliveryPath path) {
+  switch (path) {
+    case DeliveryPath::nothing_needed:
+      return "nothing needed";
+    case DeliveryPath::streamed:
+      return "streamed";
+    case DeliveryPath::archive_command:
+      return "archive_command";
+    case DeliveryPath::agent:
+      return "agent";
+  }
+  return "streamed";
+}
+
+struct WalDelivery::Plan {
+  postgres::TimelineHistory history;
+  postgres::SlotState slot;
+  std::vector<repository::WalRange> wanted;
+  Lsn until;
+  WalPosition begin;           // of what wanted and slot ask for together, at a segment's beginning
+  WalPosition slot_begin;      // of what the slot is sure to hold
+};
+
+struct WalDelivery::Streamed {
+  uint64_t segments = 0;
+  uint64_t bytes = 0;
+};
+
+Result<WalDelivery::Outcome> WalDelivery::deliver_until(postgres::Connection& control, const Request& request,
+                                                        std::stop_token stop) {
+  Outcome outcome = TRY(deliver_all(control, request, stop));
+  auto missing = TRY(missing_segments(collaborators_.archive, outcome.ranges, settings_.segment_size));
+  if (missing.empty()) return outcome;
+  return Error(ErrorKind::not_found, fmt::format("{} not in the repository, and the server has removed it",
+                                                 describe_runs(missing, settings_.segment_size)))
+      .with_hint("take a new full backup; a larger max_slot_wal_keep_size keeps more WAL for the slot");
+}
+
+Result<WalDelivery::Outcome> WalDelivery::deliver_all(postgres::Connection& control, const Request& request,
+                                                      std::stop_token stop) {
+  Plan plan = TRY(make_plan(control, request, stop));
+  Outcome outcome;
+  outcome.ranges = plan.wanted;
+  auto missing_first = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
+  if (missing_first) {
+    outcome.path = TRY(choose_path(control, plan, stop));
+    bool delivered = false;
+    if (outcome.path != DeliveryPath::streamed) delivered = TRY(wait_for_others(plan, stop));
+    if (!delivered && outcome.path == DeliveryPath::agent) {
+      return Error(ErrorKind::transient,
+                   fmt::format("the agent (pid {}) holds slot \"{}\" but has delivered no WAL for {} s",
+                               plan.slot.active_pid.value_or(0), settings_.slot, settings_.delivery_timeout.count()));
+    }
+    if (!delivered && outcome.path == DeliveryPath::archive_command) {
+      outcome.warnings.push_back(
+          fmt::format("archive_command has delivered no WAL for {} s, so it is streamed from slot \"{}\" ({})",
+                      settings_.delivery_timeout.count(), settings_.slot, describe_archiver(control, stop)));
+      outcome.path = DeliveryPath::streamed;
+    }
+    if (outcome.path == DeliveryPath::streamed) {
+      Streamed streamed = TRY(stream(plan, stop));
+      outcome.segments = streamed.segments;
+      outcome.bytes = streamed.bytes;
+    }
+  }
+  if (outcome.path != DeliveryPath::streamed && outcome.path != DeliveryPath::agent) {
+    TRY(release_slot(control, plan, stop));
+  }
+  return outcome;
+}
+
+Result<WalDelivery::Plan> WalDelivery::make_plan(postgres::Connection& control, const Request& request,
+                                                 std::stop_token stop) {
+  Plan plan;
+  plan.until = request.until.lsn;
+  auto slot = TRY(postgres::find_slot(control, settings_.slot));
+  if (!slot || slot->is_lost()) {
+    return Error(ErrorKind::not_found, fmt::format("the replication slot \"{}\" is {}", settings_.slot,
+                                                   slot ? "lost" : "not there"))
+        .with_hint("backup full and backup transaction_logs make it again");
+  }
+  plan.slot = *std::move(slot);
+  plan.history = TRY(store_histories(request.until.timeline, stop));
+  plan.wanted = TRY(follow_history(plan.history, request.from, plan.until));
+
+  auto at_segment = [&](Lsn lsn) {
+    Lsn start{lsn.value - lsn.value % settings_.segment_size};
+    return WalPosition{plan.history.timeline_at(start), start};
+  };
+  plan.slot_begin = at_segment(std::min(*plan.slot.restart_lsn, plan.until));
+  plan.begin = at_segment(std::min(request.from.lsn, plan.slot_begin.lsn));
+  return plan;
+}
+
+Result<postgres::TimelineHistory> WalDelivery::store_histories(TimelineId timeline, std::stop_token stop) {
+  if (timeline.value == 1) return postgres::initial_history(timeline);
+  auto connection_settings = settings_.connection;
+  connection_settings.replication = true;
+  auto session = TRY(postgres::Connection::open(connection_settings, stop));
+  std::string text = TRY(postgres::fetch_timeline_history(session, timeline, stop));
+  auto history = TRY(postgres::parse_timeline_history(timeline, text));
+  for (const auto& entry : history.entries) {
+    if (entry.timeline.value == 1 || entry.timeline == timeline) continue;
+    auto older = postgres::fetch_timeline_history(session, entry.timeline, stop);
+    if (older) {
+      TRY(put_history(collaborators_.archive, entry.timeline, *older));
+    } else if (older.error().is(ErrorKind::cancelled)) {
+      return std::move(older).error();
+    }
+    // A server made from a backup does not have its ancestors' files; the newest names all of them.
+  }
+  TRY(put_history(collaborators_.archive, timeline, text));
+  return history;
+}
+
+/// Whether somebody else delivers. Waits out a slot whose last user was killed a moment ago.
+Result<DeliveryPath> WalDelivery::choose_path(postgres::Connection& control, const Plan& plan, std::stop_token stop) {
+  auto deadline = collaborators_.clock.monotonic() + settings_.busy_timeout;
+  std::optional<int> pid = plan.slot.active ? plan.slot.active_pid.value_or(0) : std::optional<int>();
+  while (pid) {
+    auto rows = TRY(control.query("SELECT application_name FROM pg_catalog.pg_stat_activity WHERE pid = $1::int",
+                                  {std::to_string(*pid)}, stop));
+    if (rows.rows.size() == 1 && rows.rows[0][0].value_or("") == settings_.agent_application_name) {
+      return DeliveryPath::agent;
+    }
+    if (collaborators_.clock.monotonic() > deadline) {
+      return Error(ErrorKind::conflict,
+                   fmt::format("the replication slot \"{}\" is in use by another process (server pid {})",
+                               settings_.slot, *pid))
+          .with_hint("another run is at work, or a foreign program streams from our slot: wait for it, or end it");
+    }
+    TRY(collaborators_.clock.sleep_for(kPoll, stop));
+    auto slot = TRY(postgres::find_slot(control, settings_.slot));
+    pid = slot && slot->active ? slot->active_pid.value_or(0) : std::optional<int>();
+  }
+  auto rows = TRY(control.query(
+      "SELECT (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'archive_mode'),"
+      " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'archive_command'), pg_catalog.pg_is_in_recovery()::text",
+      {}, stop));
+  if (rows.rows.size() != 1 || rows.rows[0].size() != 3) return DeliveryPath::streamed;
+  std::string mode = rows.rows[0][0].value_or("off");
+  bool archives = mode == "always" || (mode == "on" && rows.rows[0][2].value_or("") == "false");
+  bool is_ours = rows.rows[0][1].value_or("").find("wal push") != std::string::npos;
+  return archives && is_ours ? DeliveryPath::archive_command : DeliveryPath::streamed;
+}
+
+/// False when nothing has arrived for `delivery_timeout`.
+Result<bool> WalDelivery::wait_for_others(const Plan& plan, std::stop_token stop) {
+  uint64_t last_missing = UINT64_MAX;
+  auto last_arrival = collaborators_.clock.monotonic();
+  collaborators_.progress.begin_phase("waiting for WAL", 0);
+  while (true) {
+    auto missing = TRY(missing_segments(collaborators_.archive, plan.wanted, settings_.segment_size));
+    if (missing.empty()) return true;
+    uint64_t count = 0;
+    for (const SegmentRun& run : missing) count += run.count();
+    auto now = collaborators_.clock.monotonic();
+    if (count < last_missing) last_arrival = now;
+    last_missing = count;
+    if (now - last_arrival > settings_.delivery_timeout) return false;
+    TRY(collaborators_.clock.sleep_for(kPoll, stop));
+  }
+}
+
+/// From the first byte that is wanted or kept; where the server has removed that, from what the slot still holds.
+Result<WalDelivery::Streamed> WalDelivery::stream(const Plan& plan, std::stop_token stop) {
+  auto start = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
+  if (!start) return Streamed{};
+  auto streamed = stream_from(plan, *start, stop);
+  if (streamed || !streamed.error().is(ErrorKind::not_found) || start->lsn >= plan.slot_begin.lsn) return streamed;
+  collaborators_.log.warning("the server has removed WAL that is not in the repository",
+                             {{"from", start->lsn.to_string()}, {"slot_holds_from", plan.slot_begin.lsn.to_string()}});
+  start = TRY(first_missing(collaborators_.archive, plan.history, plan.slot_begin, plan.until, settings_.segment_size));
+  if (!start) return Streamed{};
+  return stream_from(plan, *start, stop);
+}
+
+Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosition start, std::stop_token stop) {
+  collaborators_.progress.begin_phase("streaming WAL", plan.until.value - start.lsn.value);
+  WalUploader uploader({.segment_size = settings_.segment_size,
+                        .major_version = settings_.major_version,
+                        .system_identifier = settings_.system_identifier,
+                        .workers = settings_.workers,
+                        .buffer_bytes = settings_.buffer_bytes},
+                       collaborators_.archive, collaborators_.progress, stop);
+  postgres::WalReceiver::Settings receiver;
+  receiver.connection = settings_.connection;
+  receiver.slot = settings_.slot;
+  receiver.start = start;
+  receiver.stop_at = plan.until;
+  receiver.segment_size = settings_.segment_size;
+  postgres::WalReceiver::Handlers handlers;
+  handlers.on_segment = [&](SegmentName name, ByteView content) { return uploader.add(name, content); };
+  handlers.on_history = [&](TimelineId timeline, const std::string& content) {
+    return put_history(collaborators_.archive, timeline, content);
+  };
+  handlers.on_partial = [&](SegmentName name, ByteView content) -> Result<void> {
+    // As the server names and fills it at a promotion (xlog.c: CleanupAfterArchiveRecovery): whole, zeros at the end.
+    Bytes whole(settings_.segment_size);
+    std::ranges::copy(content, whole.begin());
+    auto put = collaborators_.archive.put_file(name.file_name(settings_.segment_size) + ".partial", whole);
+    if (put || !put.error().is(ErrorKind::conflict)) return put ? ok() : Result<void>(std::move(put).error());
+    // archive_command delivered the old primary's own, which may end elsewhere. No recovery reads either of them: the
+    // next timeline's segment begins with these bytes.
+    collaborators_.log.info("the repository has another partial segment already",
+                            {{"file", name.file_name(settings_.segment_size) + ".partial"}});
+    return {};
+  };
+  handlers.durable_until = [&] { return uploader.durable_until(); };
+  auto received = postgres::WalReceiver::run(std::move(receiver), handlers, stop);
+  if (!received) return std::move(received).error();
+  auto stored = TRY(uploader.finish());
+  return Streamed{stored.segments, stored.bytes};
+}
+
+/// Others delivered: the slot has seen none of it and would keep it for ever.
+Result<void> WalDelivery::release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop) {
+  auto kept = TRY(first_missing(collaborators_.archive, plan.history, plan.slot_begin, plan.until, settings_.segment_size));
+  Lsn durable = kept ? kept->lsn : Lsn{plan.until.value - plan.until.value % settings_.segment_size};
+  if (durable <= *plan.slot.restart_lsn) return {};
+  auto advanced = advance_slot(control, settings_.slot, durable, stop);
+  // Somebody who streams from it moves it himself.
+  if (!advanced && !advanced.error().is(ErrorKind::conflict)) return advanced;
+  return {};
+}
+
+}  // namespace spendsync::backup

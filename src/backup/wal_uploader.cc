@@ -1,0 +1,141 @@
+#include "backup/wal_uploader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "postgres/wal/segment_check.h"
+
+namespace spendsync::backup {
+
+namespace {
+
+size_t buffer_count(const WalUploader::Settings& settings) {
+  return std::clamp<size_t>(settings.buffer_bytes / settings.segment_size, 1, 16);
+}
+
+}  // namespace
+
+Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
+                                                        ByteView content, uint32_t segment_size) {
+  repository::WalSegmentSummary summary;
+  uint64_t records_before = scanner.records();
+  TRY(scanner.feed(name, content, [&](const postgres::WalEvent& event) -> Result<void> {
+    if (event.kind != postgres::WalEvent::Kind::commit) return {};
+    repository::CommitPoint commit{event.time, event.end};
+    if (!summary.first_commit) summary.first_commit = commit;
+    summary.last_commit = commit;
+    return {};
+  }));
+  if (scanner.reader().at_end()) {
+    return Error(ErrorKind::corrupt, fmt::format("WAL segment {} is damaged {}", name.file_name(segment_size),
+                                                 scanner.reader().end_reason()))
+        .with_hint("the server's own WAL cannot be replayed past this place: check its disk, and take a new full backup");
+  }
+  summary.records = scanner.records() - records_before;
+  return summary;
+}
+
+WalUploader::WalUploader(Settings settings, repository::WalArchive& archive, Progress& progress, std::stop_token stop)
+    : settings_(settings),
+      archive_(archive),
+      progress_(progress),
+      stop_(stop),
+      scanner_({settings.segment_size, settings.major_version}),
+      jobs_(buffer_count(settings)),
+      free_buffers_(buffer_count(settings)),
+      workers_(stop) {
+  for (size_t i = 0; i < buffer_count(settings); ++i) CHECK(free_buffers_.push({}, {}).has_value());
+  for (unsigned i = 0; i < std::max(1u, settings.workers); ++i) {
+    workers_.spawn("wal-upload", [this](std::stop_token token) { return work(token); });
+  }
+}
+
+WalUploader::~WalUploader() {
+  jobs_.close();
+  free_buffers_.close();
+  workers_.request_stop();
+}
+
+Result<void> WalUploader::add(SegmentName name, ByteView content) {
+  TRY(failure());
+  postgres::SegmentExpectation expected{name, settings_.segment_size, settings_.system_identifier,
+                                        settings_.major_version};
+  TRY(postgres::check_segment(content, expected));
+  Job job;
+  job.name = name;
+  job.summary = TRY(summarize_segment(scanner_, name, content, settings_.segment_size));
+  auto buffer = free_buffers_.pop(stop_);
+  if (!buffer || !*buffer) {
+    TRY(failure());
+    return Error(ErrorKind::cancelled, "stopped");
+  }
+  job.content = **std::move(buffer);
+  job.content.assign(content.begin(), content.end());
+  {
+    std::lock_guard lock(mutex_);
+    job.ticket = first_ticket_ + pending_.size();
+    pending_.push_back({name.end(settings_.segment_size), false});
+  }
+  return jobs_.push(std::move(job), stop_);
+}
+
+Result<void> WalUploader::work(std::stop_token stop) {
+  while (true) {
+    std::optional<Job> job = TRY(jobs_.pop(stop));
+    if (!job) return {};
+    auto stored = archive_.put_segment(job->name, job->content, job->summary);
+    if (!stored) {
+      Error error = std::move(stored).error().with_context(
+          fmt::format("storing WAL segment {}", job->name.file_name(settings_.segment_size)));
+      note_failure(error);
+      return error;
+    }
+    note_stored(*job);
+    progress_.add_bytes(job->content.size());
+    progress_.add_items(1);
+    TRY(free_buffers_.push(std::move(job->content), stop));
+  }
+}
+
+void WalUploader::note_stored(const Job& job) {
+  std::lock_guard lock(mutex_);
+  ++stats_.segments;
+  stats_.bytes += job.content.size();
+  pending_[static_cast<size_t>(job.ticket - first_ticket_)].stored = true;
+  while (!pending_.empty() && pending_.front().stored) {
+    durable_ = pending_.front().end;
+    pending_.pop_front();
+    ++first_ticket_;
+  }
+}
+
+void WalUploader::note_failure(const Error& error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = error;
+  }
+  free_buffers_.close();  // wakes the receiving thread
+}
+
+Result<void> WalUploader::failure() {
+  std::lock_guard lock(mutex_);
+  if (failure_) return *failure_;
+  return {};
+}
+
+Result<Lsn> WalUploader::durable_until() {
+  std::lock_guard lock(mutex_);
+  if (failure_) return *failure_;
+  return durable_;
+}
+
+Result<WalUploader::Stats> WalUploader::finish() {
+  jobs_.close();
+  TRY(workers_.join());
+  TRY(failure());
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace spendsync::backup

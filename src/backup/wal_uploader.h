@@ -1,0 +1,87 @@
+// Stores received segments in the background, so that compressing one overlaps with receiving the next.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include "base/bounded_queue.h"
+#include "base/progress.h"
+#include "base/worker_group.h"
+#include "postgres/wal/commit_scanner.h"
+#include "repository/wal_archive.h"
+
+namespace spendsync::backup {
+
+/// Feeds one more segment to a scanner and says what commits ended in it.
+/// Errors: corrupt when a complete segment's records do not reach its end (segment, position and cause named).
+Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
+                                                        ByteView content, uint32_t segment_size);
+
+/// Takes consecutive segments from one thread. Each is checked, its commits are found, and it is handed to workers
+/// that compress, seal and store it. Memory: the buffers. Destroying it stops and joins the workers.
+class WalUploader {
+ public:
+  struct Settings {
+    uint32_t segment_size = 0;
+    int major_version = 0;
+    SystemIdentifier system_identifier;
+    unsigned workers = 2;
+    size_t buffer_bytes = 96u << 20;  // as many segments as fit, one at least
+  };
+  WalUploader(Settings settings, repository::WalArchive& archive, Progress& progress, std::stop_token stop);
+  ~WalUploader();
+
+  /// Copies the segment; waits while all buffers are in use.
+  /// Errors: corrupt or refused when the segment is damaged or not what its name says; what made a worker fail.
+  Result<void> add(SegmentName name, ByteView content);
+
+  /// The end of the segments that are durable in the repository without a gap; zero before the first.
+  /// Errors: what made a worker fail. Thread-safe.
+  Result<Lsn> durable_until();
+
+  struct Stats {
+    uint64_t segments = 0;  // stored or found identical
+    uint64_t bytes = 0;     // of content
+  };
+  /// Waits for all that was added.
+  Result<Stats> finish();
+
+ private:
+  struct Job {
+    uint64_t ticket = 0;
+    SegmentName name;
+    Bytes content;
+    repository::WalSegmentSummary summary;
+  };
+  Result<repository::WalSegmentSummary> inspect(SegmentName name, ByteView content);
+  Result<void> work(std::stop_token stop);
+  void note_stored(const Job& job);
+  void note_failure(const Error& error);
+  Result<void> failure();
+
+  const Settings settings_;
+  repository::WalArchive& archive_;
+  Progress& progress_;
+  std::stop_token stop_;
+  postgres::CommitScanner scanner_;
+  BoundedQueue<Job> jobs_;
+  BoundedQueue<Bytes> free_buffers_;
+
+  struct Pending {
+    Lsn end;
+    bool stored = false;
+  };
+  std::mutex mutex_;  // guards what follows
+  std::deque<Pending> pending_;  // in the order of arrival; the front is the oldest that is not durable
+  uint64_t first_ticket_ = 0;    // of the front
+  Lsn durable_;
+  Stats stats_;
+  std::optional<Error> failure_;
+
+  WorkerGroup workers_;  // last: its threads use all of the above
+};
+
+}  // namespace spendsync::backup
