@@ -47,6 +47,20 @@ Result<int64_t> RowReader::i64() {
   return parse_number<int64_t>(value);
 }
 
+Result<std::optional<int64_t>> RowReader::optional_i64() {
+  const auto& value = next();
+  if (!value) return std::optional<int64_t>();
+  auto number = TRY(parse_number<int64_t>(*value));
+  return std::optional(number);
+}
+
+Result<std::optional<Lsn>> RowReader::optional_lsn() {
+  const auto& value = next();
+  if (!value) return std::optional<Lsn>();
+  auto lsn = TRY(Lsn::parse(*value));
+  return std::optional(lsn);
+}
+
 Result<bool> RowReader::boolean() {
   auto value = TRY(text());
   return value == "t";

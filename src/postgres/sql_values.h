@@ -20,6 +20,9 @@ class RowReader {
   Result<uint32_t> u32();
   Result<uint64_t> u64();
   Result<int64_t> i64();
+  /// Empty for NULL.
+  Result<std::optional<int64_t>> optional_i64();
+  Result<std::optional<Lsn>> optional_lsn();
   Result<bool> boolean();
   Result<Lsn> lsn();
   /// bigint microseconds since 1970.
