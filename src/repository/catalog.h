@@ -39,7 +39,7 @@ class Catalog {
   const BackupEntry* find(const Label& label) const;
   const LogEntry* find_log(const Label& label) const;
 
-  /// Readable backups, newest last by (stop LSN on its timeline's path is the caller's business) stop time, then label.
+  /// Readable backups, ascending by stop time, then label.
   std::vector<const ManifestSummary*> readable_backups() const;
   /// The newest backup that ended at or before the moment; nullptr when there is none. `accept` narrows the choice
   /// (type, timeline, completeness); empty: all.

@@ -38,8 +38,8 @@ void remember_newest_seen(Repository& repository, const NewestSeen& seen);
 
 class Catalog;
 
-/// The link of a record that is about to be written. Reads the heads whole to hash them, 4 MiB at a time.
-/// Errors: those of the store; corrupt when a head cannot be read.
+/// The link of a record that is about to be written: above all that the catalog and this host have seen.
+/// Reads the heads whole to hash them, 4 MiB at a time. Errors: those of the store.
 Result<ChainLink> next_link(Repository& repository, const Catalog& catalog, std::stop_token stop);
 
 struct ChainFinding {
@@ -48,10 +48,12 @@ struct ChainFinding {
   std::string what;  // one line
 };
 /// Every record that is cited and neither there nor tombstoned, or not the bytes that were cited; and whether the
-/// repository has gone back behind what this host has seen. Empty: the chain is whole.
+/// repository has gone back behind what this host has seen. Empty: the chain is whole, and its newest record is
+/// remembered in the state directory.
 Result<std::vector<ChainFinding>> check_chain(Repository& repository, const Catalog& catalog, std::stop_token stop);
 
 /// SHA-256 of an object, read in pieces. Errors: not_found.
-Result<crypto::Sha256Digest> digest_object(storage::ObjectStore& store, const storage::ObjectKey& key, std::stop_token stop);
+Result<crypto::Sha256Digest> digest_object(storage::ObjectStore& store, const storage::ObjectKey& key,
+                                           std::stop_token stop);
 
 }  // namespace spendsync::repository

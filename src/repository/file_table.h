@@ -50,7 +50,7 @@ inline constexpr size_t kPathMax = 4096;
 inline constexpr size_t kNameMax = 256;
 inline constexpr size_t kAttributesMax = 1024;
 inline constexpr size_t kAttributeValueMax = 64u << 10;
-inline constexpr size_t kFileRecordMax = 64u << 20;
+inline constexpr size_t kFileRecordMax = 16u << 20;
 
 /// Appends the record with its length. Errors: invalid when a limit is passed or the sizes do not agree.
 Result<void> encode_file_entry(const FileEntry& entry, Bytes& out);

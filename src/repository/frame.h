@@ -1,4 +1,4 @@
-// Where frames lie in packs, and how long rows of them are written down in about three bytes each (docs/format/packs.md).
+// Where frames lie in packs, and how rows of them are written in about three bytes each (docs/format/packs.md).
 #pragma once
 
 #include <vector>
@@ -55,10 +55,11 @@ class FrameRuns {
   /// Sum of the lengths, bytes.
   uint64_t length() const;
   uint64_t frames() const;
-  bool operator==(const FrameRuns&) const = default;
+  bool operator==(const FrameRuns& other) const { return runs_ == other.runs_; }
 
  private:
   std::vector<FrameRun> runs_;
+  uint64_t end_offset_ = 0;  // where a frame that continues the last run would stand
 };
 
 /// No run is longer than this, so a reader's memory is bounded by what it decodes.

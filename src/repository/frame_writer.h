@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "crypto/data_key.h"
 #include "repository/codec.h"
 #include "repository/frame.h"
 
@@ -14,7 +15,7 @@ class PackSink;
 /// A frame is compressed into a reused buffer, sealed into a reused buffer and handed to the store: no other copy, no
 /// allocation and no lock a frame. A full pack gets its index here and is finished by the run's finisher threads
 /// while this writer goes on with a new one.
-/// Memory: 2 x (largest frame + 1 KiB) + compression context (about 1.3 MiB at level 1) + the pack's index (32 bytes
+/// Memory: 2 x (largest frame + 1 KiB) + compression context (about 1.3 MiB at level 1) + the pack's index (28 bytes
 /// a frame).
 class FrameWriter {
  public:
@@ -29,8 +30,11 @@ class FrameWriter {
   /// Ends the open pack. Must be called before the run is committed. Nothing may be appended after it.
   Result<void> finish();
 
+  /// For BackupRun and the streams of this folder; others ask BackupRun::frame_writer(). `sink` outlives the writer.
+  static Result<std::unique_ptr<FrameWriter>> create(PackSink& sink, crypto::KeyClass key_class,
+                                                     Compressor::Settings compression);
+
  private:
-  friend class PackSink;
   struct State;
   explicit FrameWriter(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/log.h"
@@ -45,18 +46,28 @@ class KeyRing {
   Result<RunKeys> wal_keys();
 
  private:
+  /// A key with what its wraps say.
+  struct OpenedKey {
+    crypto::DataKeyPtr key;
+    Timestamp created;
+    std::vector<std::string> wraps;
+    bool has_all_wrappers = false;  // every wrapper of this ring has a wrap of it
+  };
   struct CurrentWalKeys {
     RunKeys keys;
     Timestamp created;
   };
-  Result<crypto::DataKeyPtr> create_key(crypto::KeyClass key_class, Timestamp created,
-                                        std::vector<std::string>& wrap_ids);
-  Result<crypto::DataKeyPtr> open_by_any_wrap(const crypto::KeyId& id);
+  struct NewKey {
+    crypto::DataKeyPtr key;
+    std::vector<std::string> wraps;
+  };
+  Result<NewKey> create_key(crypto::KeyClass key_class);
+  Result<OpenedKey> open_by_any_wrap(const crypto::KeyId& id, bool locally);
   bool is_young(Timestamp created) const;
-  bool any_opens_locally() const;
   std::string hint_path() const;
-  std::optional<CurrentWalKeys> reuse_hinted_keys();
-  void write_hint(const CurrentWalKeys& current);
+  Result<CurrentWalKeys> reuse_hinted_keys();
+  void write_hint(const RunKeys& keys);
+  void cache(const crypto::DataKeyPtr& key);
 
   Settings settings_;
   Layout layout_;
@@ -65,8 +76,9 @@ class KeyRing {
   RandomSource& random_;
   const Clock& clock_;
   Log& log_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex cache_mutex_;  // guards opened_
   std::map<crypto::KeyId, crypto::DataKeyPtr> opened_;
+  std::mutex wal_mutex_;  // guards wal_keys_; held while a pair is made, so that threads share one
   std::optional<CurrentWalKeys> wal_keys_;
 };
 

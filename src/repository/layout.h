@@ -1,4 +1,4 @@
-// Where objects lie: every key of docs/format/layout.md, made from typed parts and never from strings put together elsewhere.
+// Where objects lie: every key of docs/format/layout.md, made from typed parts and nowhere else.
 #pragma once
 
 #include <optional>

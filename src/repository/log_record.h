@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "repository/chain.h"
+#include "repository/manifest.h"
 
 namespace spendsync::repository {
 
@@ -38,13 +39,14 @@ struct LogRecord {
   std::optional<std::string> gap;  // what is missing before the range, where something is; a new backup is demanded
   std::string slot;                // name; empty: none
   std::string slot_state;          // wal_status and safe_wal_size, as reported
+  std::vector<KeyRecord> keys;     // put_log_record fills this and what follows
   ChainLink chain;
 };
 
 /// Takes a free label from `record.label`'s second on, extends the chain, puts the record under the WAL meta key.
 /// Returns the label used. Errors: those of the store and the keys.
 Result<Label> put_log_record(Repository& repository, LogRecord record, std::stop_token stop);
-/// Errors: not_found, corrupt, conflict when it is a tombstone.
+/// Errors: not_found, corrupt.
 Result<LogRecord> get_log_record(Repository& repository, const Label& label);
 
 }  // namespace spendsync::repository

@@ -29,7 +29,7 @@ struct TablespaceRecord {
   bool operator==(const TablespaceRecord&) const = default;
 };
 
-/// A file some of whose pages did not match their checksum. The first 1000 files are named; the count is of all.
+/// A file some of whose pages did not match their checksum. The first 100 files are named; the count is of all.
 struct PageFailures {
   std::string path;
   std::vector<uint32_t> blocks;  // the first 100

@@ -1,4 +1,4 @@
-// One opened cluster folder of a repository: its identity, its keys and its sealed documents (docs/format/repository.md).
+// One opened cluster folder of a repository: identity, keys, sealed documents (docs/format/repository.md).
 #pragma once
 
 #include <memory>
@@ -81,6 +81,9 @@ class Repository {
   const std::string& state_directory() const { return settings_.state_directory; }
 
   crypto::SealContext seal_context(ObjectType type, const storage::ObjectKey& key) const;
+  /// The key that a stream's header names. Errors: as KeyRing::find, but a key without wraps is `corrupt`: the object
+  /// is there, so what opens it must be.
+  Result<crypto::DataKeyPtr> key_of(ByteView stream_header, const storage::ObjectKey& object);
 
   /// A document to be sealed and put.
   struct Document {

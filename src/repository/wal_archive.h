@@ -87,6 +87,7 @@ class WalArchive {
   Result<WalMeta> read_sealed_meta(const Target& target);
   Result<Bytes> get_sealed(const Target& target, uint64_t max_size);
   Result<Target> segment_target(SegmentName name) const;
+  uint32_t segment_size() const;
 
   Repository& repository_;
   Settings settings_;
