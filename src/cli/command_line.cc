@@ -6,8 +6,9 @@ namespace spendsync::cli {
 namespace {
 
 void add_global_options(CLI::App& app, GlobalOptions& global) {
-  app.add_option("--config", global.config, "configuration file (default: $SPENDSYNC_BACKUP_CONFIG, then "
-                                            "/etc/spendsync/backup/backup-config.yml, then the one beside the script)")
+  app.add_option("--config", global.config,
+                 "configuration file (default: $SPENDSYNC_BACKUP_CONFIG, then "
+                 "/etc/spendsync/backup/backup-config.yml, then the one beside the script)")
       ->type_name("FILE");
   app.add_flag("--json", global.json, "machine-readable output: one JSON object a line, the last one is the summary");
   app.add_flag("-q,--quiet", global.quiet, "errors and results only");
@@ -49,7 +50,8 @@ void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
   command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label");
   command->add_option("point_in_time", options->point_in_time,
                       "\"YYYY-MM-DD hh:mm:ss\" with an offset or zone, else in the configured one");
-  command->add_option("--target", options->target, "the data directory to make (default: below restore.target_directory)")
+  command
+      ->add_option("--target", options->target, "the data directory to make (default: below restore.target_directory)")
       ->type_name("DIR");
   command->add_flag("--plan", options->plan_only, "show what would be done, and stop");
   add_restore_targets(*command, *options);
@@ -154,7 +156,8 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
     parsed.exit_code = asked_for_text ? 0 : (means_wal_get(arguments) ? 126 : 2);
     parsed.output = out.str();
     if (!asked_for_text) {
-      parsed.error = "error: " + std::string(error.what()) + "\nhint: see 'spendsync-backup --help', or --help after a command\n";
+      parsed.error =
+          "error: " + std::string(error.what()) + "\nhint: see 'spendsync-backup --help', or --help after a command\n";
     }
   }
   return parsed;

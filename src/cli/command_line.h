@@ -29,7 +29,7 @@ struct ListOptions {
   std::optional<int> days_back;
 };
 struct RestoreOptions {
-  std::string type;   // empty with --latest
+  std::string type;  // empty with --latest
   std::string date;
   std::string point_in_time;
   std::optional<std::string> target;
@@ -72,10 +72,9 @@ struct DemoOptions {
   bool keep = false;
 };
 
-using CommandOptions =
-    std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions, WalGetOptions,
-                 KeysListOptions, SlotDropOptions, ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions,
-                 DrTestOptions, DemoOptions>;
+using CommandOptions = std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
+                                    WalGetOptions, KeysListOptions, SlotDropOptions, ConfigValidateOptions,
+                                    ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

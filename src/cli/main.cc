@@ -33,26 +33,46 @@ struct Named {
 };
 
 Named command_of(const Process& process, const CommandOptions& command) {
-  return std::visit(
-      Overloaded{
-          [&](const BackupOptions& o) { return Named{"backup " + o.type, [&] { return run_backup(process, o); }}; },
-          [&](const ListOptions& o) { return Named{"list", [&] { return run_list(process, o); }}; },
-          [&](const RestoreOptions& o) { return Named{"restore", [&] { return run_restore(process, o); }}; },
-          [&](const VerifyOptions& o) { return Named{"verify", [&] { return run_verify(process, o); }}; },
-          [&](const WalPushOptions& o) { return Named{"wal push", [&] { return run_wal_push(process, o); }}; },
-          [&](const WalGetOptions& o) {
-            return Named{"wal get", [&] { return Result<int>(run_wal_get(process, o)); }};
-          },
-          [&](const KeysListOptions&) { return Named{"keys list", [&] { return run_keys_list(process); }}; },
-          [&](const SlotDropOptions&) { return Named{"slot drop", [&] { return run_slot_drop(process); }}; },
-          [&](const ConfigValidateOptions&) {
-            return Named{"config validate", [&] { return run_config_validate(process); }};
-          },
-          [&](const ConfigShowOptions&) { return Named{"config show", [&] { return run_config_show(process); }}; },
-          [&](const ConfigSchemaOptions&) { return Named{"config schema", [&] { return run_config_schema(process); }}; },
-          [&](const DrTestOptions& o) { return Named{"dr-test", [&] { return run_dr_test(process, o); }}; },
-          [&](const DemoOptions& o) { return Named{"demo", [&] { return run_demo(process, o); }}; }},
-      command);
+  return std::visit(Overloaded{[&](const BackupOptions& o) {
+                                 return Named{"backup " + o.type, [&] { return run_backup(process, o); }};
+                               },
+                               [&](const ListOptions& o) {
+                                 return Named{"list", [&] { return run_list(process, o); }};
+                               },
+                               [&](const RestoreOptions& o) {
+                                 return Named{"restore", [&] { return run_restore(process, o); }};
+                               },
+                               [&](const VerifyOptions& o) {
+                                 return Named{"verify", [&] { return run_verify(process, o); }};
+                               },
+                               [&](const WalPushOptions& o) {
+                                 return Named{"wal push", [&] { return run_wal_push(process, o); }};
+                               },
+                               [&](const WalGetOptions& o) {
+                                 return Named{"wal get", [&] { return Result<int>(run_wal_get(process, o)); }};
+                               },
+                               [&](const KeysListOptions&) {
+                                 return Named{"keys list", [&] { return run_keys_list(process); }};
+                               },
+                               [&](const SlotDropOptions&) {
+                                 return Named{"slot drop", [&] { return run_slot_drop(process); }};
+                               },
+                               [&](const ConfigValidateOptions&) {
+                                 return Named{"config validate", [&] { return run_config_validate(process); }};
+                               },
+                               [&](const ConfigShowOptions&) {
+                                 return Named{"config show", [&] { return run_config_show(process); }};
+                               },
+                               [&](const ConfigSchemaOptions&) {
+                                 return Named{"config schema", [&] { return run_config_schema(process); }};
+                               },
+                               [&](const DrTestOptions& o) {
+                                 return Named{"dr-test", [&] { return run_dr_test(process, o); }};
+                               },
+                               [&](const DemoOptions& o) {
+                                 return Named{"demo", [&] { return run_demo(process, o); }};
+                               }},
+                    command);
 }
 
 int run(const Invocation& invocation) {

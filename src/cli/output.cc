@@ -42,10 +42,10 @@ void Output::failure(const std::string& command, const Error& error, int exit_co
 std::unique_ptr<ProgressDisplay> Output::progress(const std::string& operation) const {
   ProgressDisplay::Settings settings;
   settings.operation = operation;
-  settings.style = global_.quiet      ? ProgressDisplay::Style::none
-                   : global_.json     ? ProgressDisplay::Style::json
-                   : can_redraw(2)    ? ProgressDisplay::Style::terminal
-                                      : ProgressDisplay::Style::lines;
+  settings.style = global_.quiet   ? ProgressDisplay::Style::none
+                   : global_.json  ? ProgressDisplay::Style::json
+                   : can_redraw(2) ? ProgressDisplay::Style::terminal
+                                   : ProgressDisplay::Style::lines;
   return std::make_unique<ProgressDisplay>(settings, clock_);
 }
 
@@ -53,7 +53,8 @@ std::vector<std::string> Table::lines() const {
   std::vector<size_t> widths;
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t column = 0; column < row.size(); ++column) widths[column] = std::max(widths[column], row[column].size());
+    for (size_t column = 0; column < row.size(); ++column)
+      widths[column] = std::max(widths[column], row[column].size());
   }
   std::vector<std::string> lines;
   for (const auto& row : rows_) {

@@ -35,7 +35,8 @@ bool can_redraw(int fd) {
   return isatty(fd) != 0 && term != nullptr && std::string_view(term) != "dumb";
 }
 
-ProgressDisplay::ProgressDisplay(Settings settings, const Clock& clock) : settings_(std::move(settings)), clock_(clock) {
+ProgressDisplay::ProgressDisplay(Settings settings, const Clock& clock)
+    : settings_(std::move(settings)), clock_(clock) {
   if (settings_.style != Style::none) {
     thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   }
@@ -128,8 +129,9 @@ std::string ProgressDisplay::describe(bool bar) {
       text += fmt::format("  ETA {}", format_duration(std::chrono::seconds(static_cast<int64_t>(left_s) + 1)));
     }
   } else {
-    text += fmt::format("  {}", format_duration(std::chrono::duration_cast<std::chrono::microseconds>(
-                                    clock_.monotonic() - phase_began_)));
+    text += fmt::format(
+        "  {}",
+        format_duration(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - phase_began_)));
   }
   return text;
 }

@@ -91,7 +91,8 @@ Result<std::string> reachable_program(const std::string& directory) {
   if (::fstat(program_file().get(), &status) != 0) return Error::from_errno(errno, "reading the program's own file");
   off_t offset = 0;
   while (offset < status.st_size) {
-    const ssize_t sent = ::sendfile(out.get(), program_file().get(), &offset, static_cast<size_t>(status.st_size - offset));
+    const ssize_t sent =
+        ::sendfile(out.get(), program_file().get(), &offset, static_cast<size_t>(status.st_size - offset));
     if (sent < 0 && errno != EINTR) return Error::from_errno(errno, "copying the program to " + copy);
     if (sent == 0) break;
   }

@@ -82,8 +82,8 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   const auto catalog = TRY(Catalog::load(*repository, process.stop));
   const auto labels = select(catalog, selection);
   if (labels.empty()) {
-    return Error(ErrorKind::not_found, "no " + options.type + " backup of " + options.date + " in " +
-                                           wiring->store().description())
+    return Error(ErrorKind::not_found,
+                 "no " + options.type + " backup of " + options.date + " in " + wiring->store().description())
         .with_hint("`list " + options.type + "` shows those there are");
   }
 

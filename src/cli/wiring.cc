@@ -110,6 +110,12 @@ postgres::Connection::Settings Wiring::connection() const {
   return settings;
 }
 
+repository::Compressor::Settings Wiring::compression() const {
+  const auto codec =
+      config().compression.codec == config::Codec::none ? repository::Codec::none : repository::Codec::zstd;
+  return {.codec = codec, .level = config().compression.level};
+}
+
 repository::Collaborators Wiring::collaborators() {
   std::vector<crypto::KeyWrapper*> wrappers;
   for (const auto& wrapper : wrappers_) wrappers.push_back(wrapper.get());

@@ -9,6 +9,7 @@
 #include "config/load.h"
 #include "crypto/data_key.h"
 #include "postgres/connection.h"
+#include "repository/codec.h"
 #include "repository/repository.h"
 #include "storage/object_store.h"
 
@@ -38,6 +39,7 @@ class Wiring {
   const std::string& state_directory() const { return state_directory_; }
   unsigned workers(std::optional<unsigned> asked) const;
   postgres::Connection::Settings connection() const;
+  repository::Compressor::Settings compression() const;
   repository::Collaborators collaborators();
 
   /// For commands that read, and for `wal push`.

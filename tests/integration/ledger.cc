@@ -71,8 +71,8 @@ void expect_exactly_until(const std::vector<AcknowledgedCommit>& commits, Timest
                     << " is missing at " << format_utc(moment);
     }
     if (commit.begun > moment && there && ++from_the_future == 1) {
-      ADD_FAILURE() << what << ": commit " << commit.id << " begun at " << format_utc(commit.begun)
-                    << " is there at " << format_utc(moment);
+      ADD_FAILURE() << what << ": commit " << commit.id << " begun at " << format_utc(commit.begun) << " is there at "
+                    << format_utc(moment);
     }
   }
   EXPECT_EQ(lost, 0u) << what;

@@ -41,7 +41,8 @@ class LedgerClients {
 /// Ids of the table `ledger` in a running server.
 std::set<int64_t> ledger_ids(const std::string& connection_string);
 
-/// Every commit acknowledged by `moment` is there and none begun after it. Adds a test failure naming the first of each.
+/// Every commit acknowledged by `moment` is there and none begun after it. Adds a test failure naming the first of
+/// each.
 void expect_exactly_until(const std::vector<AcknowledgedCommit>& commits, Timestamp moment,
                           const std::set<int64_t>& found, const std::string& what);
 

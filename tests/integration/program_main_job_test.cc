@@ -30,11 +30,10 @@ class RestoredServer {
     if (std::exchange(stopped_, true)) return;
     programs_.run({programs_.bin_directory() + "/pg_ctl", "stop", "-w", "-m", "fast", "-D", data_directory_});
   }
-  std::string connection_string() const {
-    return "host=" + socket_ + " port=6000 user=postgres dbname=postgres";
-  }
+  std::string connection_string() const { return "host=" + socket_ + " port=6000 user=postgres dbname=postgres"; }
   std::string psql(const std::string& sql) const {
-    return programs_.run({"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(), "-c", sql});
+    return programs_.run(
+        {"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(), "-c", sql});
   }
 
  private:
@@ -88,8 +87,7 @@ TEST_F(MainJob, RecoversToTwentyRandomMomentsAfterTheDataDirectoryIsGone) {
   const auto seed = std::random_device()();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
-  std::uniform_int_distribution<int64_t> microseconds(
-      0, (commits.back().acknowledged - restorable_from).count() - 1);
+  std::uniform_int_distribution<int64_t> microseconds(0, (commits.back().acknowledged - restorable_from).count() - 1);
   for (int n = 0; n < 20; ++n) {
     const auto moment = restorable_from + std::chrono::microseconds(microseconds(random));
     const auto name = fmt::format("moment{}", n);
@@ -116,8 +114,9 @@ TEST_F(MainJob, RecoveredClusterPassesPostgresOwnChecks) {
   EXPECT_NE(server_.run({"pg_checksums", "--check", "-D", target}).find("Bad checksums:  0"), std::string::npos);
   RestoredServer restored(server_, target);
   EXPECT_EQ(restored.psql(digest), expected);
-  EXPECT_EQ(restored.psql("select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)"),
-            "t\n");
+  EXPECT_EQ(
+      restored.psql("select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)"),
+      "t\n");
   server_.run({"pg_amcheck", "--heapallindexed", "--parent-check", "-d", restored.connection_string()});
   EXPECT_EQ(restored.psql("select pg_is_in_recovery()"), "f\n");
   restored.psql("create table written_after_recovery as select 1");
@@ -176,9 +175,11 @@ TEST_F(MainJob, TheSpecificationsCallsWorkWordForWord) {
   EXPECT_EQ(installation_.script("restore.sh", {"verify", "transaction_logs", day}).exit_status, 0);
 
   auto text = utc_text(moment);
-  const std::string plain = text.substr(0, 10) + " " + text.substr(11, text.find('Z') - 11);  // the configured zone: UTC
+  const std::string plain =
+      text.substr(0, 10) + " " + text.substr(11, text.find('Z') - 11);  // the configured zone: UTC
   const std::string target = installation_.directory() + "/pitr";
-  const auto restored = installation_.script("restore.sh", {"restore", "point_in_time", day, plain, "--target", target});
+  const auto restored =
+      installation_.script("restore.sh", {"restore", "point_in_time", day, plain, "--target", target});
   ASSERT_EQ(restored.exit_status, 0) << restored.out << restored.err;
   RestoredServer recovered(server_, target);
   EXPECT_EQ(recovered.psql("select count(*), sum(n) from t"), "2000|2001000\n");

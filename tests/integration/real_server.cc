@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/process_identity.h"
 #include "base/testing.h"
 #include "postgres/installation.h"
 
@@ -72,6 +73,27 @@ std::string temporary_parent() {
 }  // namespace
 
 std::string client_directory() { return MUST(postgres::find_bin_directory(15, "")); }
+
+bool ran_as_server_user() {
+  if (geteuid() != 0) return false;
+  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+  auto filter = fmt::format("--gtest_filter={}.{}", test->test_suite_name(), test->name());
+  auto user = MUST(find_user(kServerUser));
+  // By descriptor: the user may not be able to reach the directory of this program.
+  auto program = MUST(open_file("/proc/self/exe", O_RDONLY));
+  pid_t child = fork();
+  if (child == 0) {
+    bool ready = become_user(user, KeptRights::none).has_value() && chdir("/tmp") == 0;
+    const char* const arguments[] = {"integration_test", filter.c_str(), "--gtest_brief=1", nullptr};
+    if (ready) fexecve(program.get(), const_cast<char* const*>(arguments), environ);
+    _exit(125);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << filter << " failed as " << kServerUser;
+  return true;
+}
 
 RealServer::RealServer(RealServerSettings settings)
     : settings_(std::move(settings)), directory_(MUST(TemporaryDirectory::create(temporary_parent(), "ssbtest-"))) {

@@ -68,4 +68,8 @@ class RealServer {
 /// Debian's PostgreSQL 15 programs.
 std::string client_directory();
 
+/// For tests of code that must not be root (a server is its child): run by root, runs this very test again in a process
+/// of the server's user, expects it to pass, and returns true: the test returns at once. Else false.
+bool ran_as_server_user();
+
 }  // namespace spendsync::testing

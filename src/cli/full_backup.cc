@@ -1,0 +1,105 @@
+// spendsync-backup backup full
+#include "backup/full_backup.h"
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/host_name.h"
+
+namespace spendsync::cli {
+namespace {
+
+using backup::FullBackup;
+using backup::FullBackupReport;
+
+FullBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& options) {
+  const auto& config = wiring.config();
+  FullBackup::Settings settings;
+  settings.connection = wiring.connection();
+  settings.cluster = config.cluster;
+  settings.state_directory = wiring.state_directory();
+  settings.slot = config.database.slot;
+  for (const auto& set : config.files) settings.file_sets.push_back({set.name, set.paths});
+  for (const auto& [path, why] : wiring.own_files()) settings.left_out.push_back({path, why});
+  settings.skip_unreadable = options.skip_unreadable;
+  settings.workers = wiring.workers(options.workers);
+  settings.compression = wiring.compression();
+  settings.host = host_name();
+  settings.tool_version = SSB_VERSION;
+  return settings;
+}
+
+void print_page_failures(const Output& output, const FullBackupReport& report) {
+  for (const auto& file : report.page_failure_files) {
+    std::string blocks;
+    for (auto block : file.blocks) blocks += (blocks.empty() ? "" : ", ") + std::to_string(block);
+    output.line(fmt::format("  damaged at the source: {} block {}", file.path, blocks));
+  }
+}
+
+void print(const Output& output, const FullBackupReport& report, const TimeZone& zone) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::microseconds>(report.duration);
+  output.line(fmt::format("{}  {} -> {} stored, {} files, in {}", report.label.text(),
+                          format_bytes(report.source_bytes), format_bytes(report.stored_bytes), report.files,
+                          format_duration(seconds)));
+  output.remark(fmt::format("restorable from {} ({}), WAL {} to {} on timeline {}", format_utc(report.restorable_from),
+                            zone.format_local(report.restorable_from), report.start.lsn.to_string(),
+                            report.stop.lsn.to_string(), report.stop.timeline.value));
+  for (const auto& set : report.captured_sets) {
+    output.remark(fmt::format("captured {}: {} files, {}", set.name, set.files, format_bytes(set.bytes)));
+  }
+  for (const auto& notice : report.notices) output.remark("note: " + notice);
+  for (const auto& skipped : report.skipped) output.remark("left out: " + skipped);
+  for (const auto& warning : report.warnings) output.line("warning: " + warning);
+  if (report.page_failures > 0) {
+    output.line(fmt::format("warning: {} page(s) do not match their checksum; the backup holds them as they are",
+                            report.page_failures));
+    print_page_failures(output, report);
+  }
+  for (const auto& reason : report.incomplete) output.line("incomplete: not inside: " + reason);
+}
+
+Json strings(const std::vector<std::string>& texts) {
+  Json array = Json::array();
+  for (const auto& text : texts) array.push(text);
+  return array;
+}
+
+Json to_json(const FullBackupReport& report) {
+  Json json;
+  json.set("label", report.label.text()).set("system_identifier", report.system_identifier.to_string());
+  json.set("started", format_utc(report.started)).set("stopped", format_utc(report.stopped));
+  json.set("restorable_from", format_utc(report.restorable_from));
+  json.set("duration_seconds", std::chrono::duration<double>(report.duration).count());
+  json.set("start_lsn", report.start.lsn.to_string()).set("stop_lsn", report.stop.lsn.to_string());
+  json.set("timeline", report.stop.timeline.value).set("source_bytes", report.source_bytes);
+  json.set("stored_bytes", report.stored_bytes).set("files", report.files);
+  json.set("wal_delivery", to_string(report.wal_delivery)).set("wal_segments", report.wal_segments);
+  Json pages = Json::array();
+  for (const auto& file : report.page_failure_files) {
+    Json blocks = Json::array();
+    for (auto block : file.blocks) blocks.push(block);
+    pages.push(Json().set("path", file.path).set("blocks", std::move(blocks)));
+  }
+  json.set("data_checksums", report.data_checksums).set("page_failures", report.page_failures);
+  json.set("page_failure_files", std::move(pages));
+  json.set("skipped", strings(report.skipped)).set("incomplete", strings(report.incomplete));
+  return json.set("warnings", strings(report.warnings)).set("notices", strings(report.notices));
+}
+
+}  // namespace
+
+Result<int> run_full_backup(const Process& process, const BackupOptions& options) {
+  auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
+  auto progress = process.output.progress("backup full");
+  FullBackup backup(settings_of(*wiring, options), {wiring->collaborators(), *progress});
+  const auto report = TRY(backup.run(process.stop));
+  progress->finish();
+  print(process.output, report, wiring->config().schedules.timezone);
+  const int code = report.complete() ? kDone : kIncomplete;
+  process.output.summary("backup full", to_json(report), code);
+  return code;
+}
+
+}  // namespace spendsync::cli

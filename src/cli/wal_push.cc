@@ -1,0 +1,44 @@
+// spendsync-backup wal push %p
+#include "backup/wal_push.h"
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+
+namespace spendsync::cli {
+namespace {
+
+Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& options) {
+  const backup::PushRequest request{.path = options.path, .file_name = {}};
+  auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
+  const auto system_identifier = TRY(backup::identify_wal_file(request));
+  auto repository = wiring->open_repository(system_identifier);
+  if (!repository && repository.error().is(ErrorKind::not_found)) {
+    // The first command that writes may be this one: the server is asked what the file does not say.
+    auto connection = TRY(postgres::Connection::open(wiring->connection()));
+    const auto server = TRY(postgres::read_server_info(connection));
+    repository = wiring->open_or_create_repository(server);
+  }
+  auto opened = TRY(std::move(repository));
+  repository::WalArchive archive(*opened, {.compression = wiring->compression()});
+  return backup::push_wal_file(archive, opened->identity(), request);
+}
+
+}  // namespace
+
+Result<int> run_wal_push(const Process& process, const WalPushOptions& options) {
+  const auto outcome = push(process, options);
+  if (!outcome) {
+    // PostgreSQL writes our standard error into its log; the exit code keeps the segment and has it pushed again.
+    return Error(outcome.error())
+        .with_context("pushing " + options.path)
+        .with_exit_code(backup::push_exit_code(outcome.error()));
+  }
+  const bool known = outcome->outcome == repository::PutOutcome::already_identical;
+  process.log.debug("pushed " + outcome->file_name + (known ? " (identical, stored before)" : ""));
+  process.output.summary(
+      "wal push", Json().set("file", outcome->file_name).set("bytes", outcome->bytes).set("already_stored", known),
+      kDone);
+  return kDone;
+}
+
+}  // namespace spendsync::cli
