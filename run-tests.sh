@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Fresh Debian 12 -> the tests pass. Installs what is needed, builds, checks and tests; works from any directory.
+#   ./run-tests.sh              every short test
+#   ./run-tests.sh long         also the long ones: whole matrices of kills, damage and moments
+#   ./run-tests.sh asan-ubsan   the short tests under the address and undefined-behaviour sanitizers
+#   ./run-tests.sh tsan         the unit tests under the thread sanitizer
+#   ./run-tests.sh coverage     the short tests, then lines covered (build/coverage/coverage.html)
+#   ./run-tests.sh tidy         clang-tidy over src/
+# Ends with the summary of ctest and its exit code.
+set -euo pipefail
+exec </dev/null
+cd "$(dirname -- "$(readlink -f -- "$0")")"
+
+main() {
+  case "${1:-short}" in
+    short)
+      prepare
+      build tests
+      run_tests tests --label-exclude long
+      ;;
+    long)
+      prepare
+      build tests
+      export SSB_TESTS=long
+      run_tests tests
+      ;;
+    asan-ubsan)
+      prepare
+      build asan-ubsan
+      sanitizer_options
+      run_tests asan-ubsan --label-exclude long
+      ;;
+    tsan)
+      prepare
+      build tsan
+      sanitizer_options
+      run_tests tsan --label-regex unit
+      ;;
+    coverage)
+      prepare --analysis
+      find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+      build coverage
+      run_tests coverage --label-exclude long
+      report_coverage
+      ;;
+    tidy)
+      prepare --analysis
+      run_tidy
+      ;;
+    *)
+      sed -n '2,/^# Ends/s/^# \?//p' "$0" >&2
+      exit 2
+      ;;
+  esac
+}
+
+prepare() {
+  step "packages"
+  tools/install-packages "$@"
+  step "who includes whom, and how it looks"
+  tools/check_layers --self-test
+  tools/check_layers
+  tools/check_format
+}
+
+build() {
+  step "build ($1)"
+  cmake --preset "$1" >/dev/null
+  cmake --build --preset "$1" --parallel "$(nproc)"
+}
+
+run_tests() {
+  local preset=$1
+  shift
+  step "tests ($preset)"
+  ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error --progress "$@"
+}
+
+# The leak checker cannot attach to a program that was started under strace or made itself undumpable.
+sanitizer_options() {
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-strict_string_checks=1:detect_stack_use_after_return=1}
+  export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+  export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:die_after_fork=0}
+}
+
+report_coverage() {
+  step "coverage"
+  gcovr --root . --filter src/ --exclude '.*_test\.cc' --exclude '.*/testing/.*' --exclude-throw-branches \
+    --html-details build/coverage/coverage.html --print-summary build/coverage
+}
+
+run_tidy() {
+  step "clang-tidy"
+  cmake --preset tests >/dev/null
+  run-clang-tidy-16 -quiet -p build/tests -j "$(nproc)" "$PWD/src/.*(?<!_test)\.cc$"
+}
+
+step() {
+  echo "== $1 (after ${SECONDS} s)"
+}
+
+main "$@"
