@@ -25,7 +25,9 @@ std::string_view name_of(Node::Kind kind) {
 
 /// Does this unquoted or quoted scalar have the shape that YAML, and so the schema, gives this type?
 std::optional<Flaw> judge_quoting(const Node& node, const Type& type) {
-  const bool wants_number = type.kind == Kind::integer;
+  const bool may_be_number = type.kind == Kind::rate || type.kind == Kind::workers;
+  const bool wants_number =
+      type.kind == Kind::integer || (may_be_number && plain_meaning(node.text) == PlainMeaning::number);
   const bool wants_boolean = type.kind == Kind::boolean;
   if ((wants_number || wants_boolean) && !node.plain) {
     return Flaw{0, fmt::format("{} is quoted text, not {}", quote(node.text), wants_number ? "a number" : "true or false"),
@@ -201,7 +203,10 @@ class Checker {
 
   static std::string missing_suggestion(const Field& field) {
     if (field.key == "version") return "begin the file with 'version: 1'";
-    if (field.key == "storage" || field.key == "primary") {
+    if (field.key == "storage") {
+      return "for example 'storage: { primary: { type: directory, path: /var/lib/spendsync/backups } }'";
+    }
+    if (field.key == "primary") {
       return "for example 'primary: { type: directory, path: /var/lib/spendsync/backups }'";
     }
     if (field.key == "encryption") {
@@ -213,7 +218,7 @@ class Checker {
       return "for example '- { type: key-file, path: /etc/spendsync/backup/repository.key }', made with "
              "'(umask 077; openssl rand 32 > /etc/spendsync/backup/repository.key)'";
     }
-    return fmt::format("it is {}", field.help);
+    return fmt::format("add it: {}", field.help);
   }
 
   /// The table's own text through the same checks: a default that fails them is our mistake.
@@ -271,6 +276,7 @@ class Checker {
     const bool is_secret = std::any_of(std::begin(kSecretWords), std::end(kSecretWords),
                                        [&](std::string_view word) { return lower.find(word) != std::string::npos; });
     if (!is_secret || lower.ends_with("_file")) return {};
+    if (has("access_key_file")) return "secrets are not written here: name a file of mode 0600 in 'access_key_file'";
     if (has("credentials")) return "secrets are not written here: name a file of mode 0600 in 'credentials.access_key_file'";
     if (has("connection")) return "secrets are not written here: put it into ~/.pgpass (mode 0600) or a service file";
     for (std::string_view k : known) {

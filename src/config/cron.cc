@@ -282,40 +282,63 @@ bool CronExpression::matches(const Minute& at) const {
                      static_cast<unsigned>(at.day_of_week));
 }
 
-CronExpression::Gaps CronExpression::gaps() const {
+std::bitset<24 * 60> CronExpression::minutes_of_day() const {
+  std::bitset<24 * 60> result;
+  for (size_t minute = 0; minute < result.size(); ++minute) {
+    result[minute] = hours_.test(minute / 60) && minutes_.test(minute % 60);
+  }
+  return result;
+}
+
+namespace {
+
+/// What a day's due minutes mean for gaps: inside the day, and from and to its neighbours.
+struct DayOfMinutes {
+  int64_t first = 0;
+  int64_t last = 0;
+  int64_t longest = 0;
+
+  explicit DayOfMinutes(const std::bitset<24 * 60>& minutes) {
+    bool seen = false;
+    for (size_t i = 0; i < minutes.size(); ++i) {
+      if (!minutes.test(i)) continue;
+      const auto minute = static_cast<int64_t>(i);
+      if (seen) longest = std::max(longest, minute - last);
+      if (!seen) first = minute;
+      last = minute;
+      seen = true;
+    }
+  }
+};
+
+}  // namespace
+
+std::chrono::seconds CronExpression::longest_gap(const CronExpression& one, const CronExpression& other) {
   constexpr int64_t kMinutesPerDay = 24 * 60;
   // 28 years hold every combination of weekday and date, a leap year's included, away from a century.
   const std::chrono::sys_days begin{std::chrono::year(2001) / 1 / 1};
   const std::chrono::sys_days end{std::chrono::year(2029) / 1 / 1};
-  int64_t shortest = (end - begin).count() * kMinutesPerDay;
+  const DayOfMinutes of_one(one.minutes_of_day());
+  const DayOfMinutes of_other(other.minutes_of_day());
+  const DayOfMinutes of_both(one.minutes_of_day() | other.minutes_of_day());
+
   int64_t longest = 0;
-  const auto add = [&](int64_t gap) {
-    shortest = std::min(shortest, gap);
-    longest = std::max(longest, gap);
-  };
-
-  std::optional<int64_t> first_of_day;
-  int64_t last_of_day = 0;
-  for (int64_t minute = 0; minute < kMinutesPerDay; ++minute) {
-    if (!hours_.test(static_cast<size_t>(minute / 60)) || !minutes_.test(static_cast<size_t>(minute % 60))) continue;
-    if (first_of_day) {
-      add(minute - last_of_day);
-    } else {
-      first_of_day = minute;
-    }
-    last_of_day = minute;
-  }
-
   std::optional<int64_t> last_due;
   for (auto day = begin; day < end; day += std::chrono::days(1)) {
     const std::chrono::year_month_day date(day);
-    const std::chrono::weekday weekday(day);
-    if (!matches_day(unsigned(date.day()), unsigned(date.month()), weekday.c_encoding())) continue;
+    const auto matches = [&](const CronExpression& cron) {
+      return cron.matches_day(unsigned(date.day()), unsigned(date.month()), std::chrono::weekday(day).c_encoding());
+    };
+    const bool due_one = matches(one);
+    const bool due_other = matches(other);
+    if (!due_one && !due_other) continue;
+    const DayOfMinutes& due = due_one && due_other ? of_both : due_one ? of_one : of_other;
     const int64_t midnight = (day - begin).count() * kMinutesPerDay;
-    if (last_due) add(midnight + first_of_day.value_or(0) - *last_due);
-    last_due = midnight + last_of_day;
+    if (last_due) longest = std::max(longest, midnight + due.first - *last_due);
+    longest = std::max(longest, due.longest);
+    last_due = midnight + due.last;
   }
-  return {std::chrono::minutes(shortest), std::chrono::minutes(longest)};
+  return std::chrono::minutes(longest);
 }
 
 bool CronExpression::operator==(const CronExpression& other) const {

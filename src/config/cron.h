@@ -34,13 +34,10 @@ class CronExpression {
   };
   bool matches(const Minute& at) const;
 
-  /// The longest and the shortest time between two due minutes, by the calendar of a fixed span of years and without
-  /// clock changes: for judging whether a schedule can keep a promise.
-  struct Gaps {
-    std::chrono::seconds shortest;
-    std::chrono::seconds longest;
-  };
-  Gaps gaps() const;
+  /// The longest time between two due minutes, by the calendar of a fixed span of years and without clock changes: for
+  /// judging whether a schedule can keep a promise. With two expressions: between the due minutes of either.
+  std::chrono::seconds longest_gap() const { return longest_gap(*this, *this); }
+  static std::chrono::seconds longest_gap(const CronExpression& one, const CronExpression& other);
 
   /// The expression with single spaces and lower-case names.
   const std::string& to_string() const { return text_; }
@@ -55,6 +52,7 @@ class CronExpression {
  private:
   CronExpression() = default;
   bool matches_day(unsigned day_of_month, unsigned month, unsigned day_of_week) const;
+  std::bitset<24 * 60> minutes_of_day() const;
 
   std::string text_;
   std::bitset<60> minutes_;

@@ -47,6 +47,10 @@ class TreeBuilder final : public YAML::EventHandler {
     Node node = make(Node::Kind::scalar, mark);
     node.text = value;
     node.plain = tag == "?";
+    if (!node.plain && !is_closed(node.offset)) {
+      if (!broken_) break_at(mark, "quoted text never ends", "add the closing quote");
+      return;
+    }
     add(std::move(node));
   }
 
@@ -74,6 +78,21 @@ class TreeBuilder final : public YAML::EventHandler {
     node.offset = static_cast<size_t>(std::max(mark.pos, 0));
     node.position = source_.position_of(node.offset);
     return node;
+  }
+
+  /// The library takes the end of the file for a closing quote.
+  bool is_closed(size_t offset) const {
+    const std::string_view text = source_.text();
+    if (offset >= text.size()) return true;
+    const char quote = text[offset];
+    if (quote != '"' && quote != '\'') return true;  // a block scalar, or a tag before the text
+    for (size_t i = offset + 1; i < text.size(); ++i) {
+      const bool escaped = quote == '"' && text[i] == '\\';
+      const bool doubled = quote == '\'' && text.substr(i).starts_with("''");
+      if (text[i] == quote && !doubled) return true;
+      if (escaped || doubled) ++i;
+    }
+    return false;
   }
 
   Position at(const YAML::Mark& mark) const { return source_.position_of(static_cast<size_t>(std::max(mark.pos, 0))); }
@@ -168,15 +187,17 @@ struct Explanation {
 };
 constexpr std::array kExplanations = {
     Explanation{"illegal map value", "':' where no value can begin", "put the text in quotes, or correct the indentation"},
-    Explanation{"end of map not found", "line does not fit the keys above it", "correct its indentation"},
-    Explanation{"end of sequence not found", "line does not fit the list above it", "correct its indentation"},
-    Explanation{"end of map flow not found", "'{' is never closed", "add '}'"},
-    Explanation{"end of sequence flow not found", "'[' is never closed", "add ']'"},
-    Explanation{"illegal flow end", "closing bracket without an opening one", "remove it"},
+    Explanation{"end of map not found", "text that belongs to no key above it", "correct its indentation, or put the whole value in quotes"},
+    Explanation{"end of sequence not found", "text that belongs to no item of the list above it", "correct its indentation, or put the whole value in quotes"},
+    Explanation{"end of map flow not found", "'{' is never closed", "add '}', or a comma between its keys"},
+    Explanation{"end of sequence flow not found", "'[' is never closed", "add ']', or a comma between its items"},
+    Explanation{"illegal flow end", "closing bracket that fits no open one", "remove or correct it"},
     Explanation{"illegal EOF in scalar", "quoted text never ends", "add the closing quote"},
     Explanation{"unknown token", "this character cannot begin a value", "put the text in quotes"},
     Explanation{"the referenced anchor is not defined", "aliases (*name) are not supported",
                 "put the text in quotes, or write the value again"},
+    Explanation{"alias not found after *", "'*' cannot begin a value", "put the text in quotes"},
+    Explanation{"anchor not found after &", "'&' cannot begin a value", "put the text in quotes"},
     Explanation{"illegal block entry", "'-' where no list can begin", "start the list on its own line"},
     Explanation{"illegal map key", "a key cannot begin here", "correct the indentation"},
 };

@@ -142,7 +142,9 @@ class Rules {
                         "what destroys the database must not destroy its backups");
       }
       for (std::string_view other : {"restore.target_directory", "state_directory", "dr_tests.work_directory", "dr_tests.report_directory"}) {
-        if (is_inside(find_path(root_, other)->text, store->text)) {
+        const Value* directory = find_path(root_, other);
+        if (other == "dr_tests.work_directory" && directory->is_default()) continue;  // restore.target_directory again
+        if (is_inside(directory->text, store->text)) {
           findings_.error(place({other, path}), fmt::format("'{}' is inside the repository '{}'", other, path), "use a directory of its own");
         }
       }
@@ -230,7 +232,7 @@ class Rules {
 
   void check_retention() {
     const Schedules& schedules = config_.schedules;
-    const seconds between_fulls = schedules.full.cron.gaps().longest;
+    const seconds between_fulls = schedules.full.cron.longest_gap();
     const seconds kept = schedules.full.retention;
     if (kept < 2 * between_fulls) {
       // What is just about to expire when the next one runs may or may not still be there.
@@ -240,11 +242,11 @@ class Rules {
                         fmt::format("full every {} with retention {} leaves {}-{} recoverable fulls", brief(between_fulls), brief(kept), fewest, fewest + 1),
                         "keep at least two: a damaged one must not be the only one");
     }
-    warn_if_longer("schedules.verify.cron", "schedules.full.retention", schedules.verify.gaps().longest, kept,
+    warn_if_longer("schedules.verify.cron", "schedules.full.retention", schedules.verify.longest_gap(), kept,
                    "verification every {} is rarer than full retention {}: damage could be noticed when no good full is left",
                    "verify more often");
     const seconds logs_kept = schedules.transaction_logs.retention;
-    const seconds between_bases = std::min(between_fulls, schedules.incremental.cron.gaps().longest);
+    const seconds between_bases = CronExpression::longest_gap(schedules.full.cron, schedules.incremental.cron);
     warn_if_longer("schedules.transaction_logs.retention", "schedules.incremental.cron", between_bases, logs_kept,
                    "backups every {} with transaction-log retention {} leave times that cannot be recovered",
                    "keep transaction logs at least until the next backup");
@@ -277,7 +279,7 @@ class Rules {
   void check_objectives() {
     const auto& logs = config_.schedules.transaction_logs;
     if (logs.streaming) return;
-    warn_if_longer("schedules.transaction_logs.cron", "objectives.rpo", logs.cron.gaps().longest, config_.objectives.rpo,
+    warn_if_longer("schedules.transaction_logs.cron", "objectives.rpo", logs.cron.longest_gap(), config_.objectives.rpo,
                    "transaction logs every {} without streaming cannot meet the recovery point objective of {}",
                    "back them up more often, or set streaming: true");
   }

@@ -51,9 +51,14 @@ Checked<Quantity> parse_quantity(std::string_view text, std::string_view what, s
   return Quantity{*count, text.substr(unit), unit};
 }
 
+/// Each unit once, by the first of its names.
 std::string unit_names(const std::vector<Unit>& units) {
   std::vector<std::string_view> names;
-  for (const Unit& unit : units) names.push_back(unit.name);
+  int64_t last_factor = 0;
+  for (const Unit& unit : units) {
+    if (unit.factor != last_factor) names.push_back(unit.name);
+    last_factor = unit.factor;
+  }
   return join_choices(names);
 }
 
@@ -149,20 +154,22 @@ CheckedScalar parse_percent(std::string_view text, const Type& type) {
 CheckedScalar parse_duration_value(std::string_view text, const Type& type) {
   const auto duration = parse_duration(text);
   if (!duration) return tl::unexpected(duration.error());
-  return with_limits(*duration, format_exact_duration(*duration), type, format_exact_duration);
+  return with_limits(*duration, std::string(text), type, format_exact_duration);
 }
 
 CheckedScalar parse_size_value(std::string_view text, const Type& type) {
   const auto size = parse_size(text);
   if (!size) return tl::unexpected(size.error());
-  return with_limits(*size, format_exact_size(*size), type, format_exact_size);
+  return with_limits(*size, std::string(text), type, format_exact_size);
 }
 
 CheckedScalar parse_rate(std::string_view text, const Type& type) {
   if (text == "0" && type.lowest == 0) return Scalar{"0", 0};
   std::string_view size = text;
   if (size.ends_with("/s")) size.remove_suffix(2);
-  return parse_size_value(size, type);
+  const auto bytes = parse_with_units(size, size_units(), "rate", "10 MiB");
+  if (!bytes) return tl::unexpected(bytes.error());
+  return with_limits(*bytes, std::string(text), type, format_exact_size);
 }
 
 CheckedScalar parse_workers(std::string_view text, const Type& type) {
@@ -187,7 +194,7 @@ bool in_class(char c, std::string_view characters) {
 CheckedScalar parse_text(std::string_view text, const TextRule& rule) {
   if (text.size() < rule.shortest) {
     return flaw(0, text.empty() ? "text is empty" : fmt::format("{} is shorter than {} characters", quote(text), rule.shortest),
-                text.empty() ? "" : std::string(rule.description));
+                std::string(rule.description));
   }
   for (size_t i = 0; i < text.size(); ++i) {
     const std::string_view allowed = i == 0 && !rule.first.empty() ? rule.first : rule.rest;

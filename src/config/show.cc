@@ -34,9 +34,15 @@ std::string quoted(std::string_view text) {
   return result + "\"";
 }
 
-std::string scalar(const Value& value) {
+/// Booleans and numbers stand without quotes, also where a type takes text beside them ("auto", "10 MiB").
+bool is_number(const Value& value) {
   const Kind kind = value.type->kind;
-  if (kind == Kind::boolean || kind == Kind::integer) return value.text;
+  if (kind == Kind::integer) return true;
+  return (kind == Kind::rate || kind == Kind::workers) && plain_meaning(value.text) == PlainMeaning::number;
+}
+
+std::string scalar(const Value& value) {
+  if (value.type->kind == Kind::boolean || is_number(value)) return value.text;
   return is_safe_plain(value.text) ? value.text : quoted(value.text);
 }
 
@@ -113,7 +119,7 @@ class YamlWriter {
 
 Json scalar_to_json(const Value& value) {
   if (value.type->kind == Kind::boolean) return Json(value.number != 0);
-  if (value.type->kind == Kind::integer) return Json(value.number);
+  if (is_number(value)) return Json(value.number);
   return Json(value.text);
 }
 
