@@ -18,13 +18,15 @@ struct ContentChunk {
   uint64_t size = 0;    // bytes of content
   const FrameRun* run = nullptr;  // in the entry, which must outlive the chunk
   size_t first = 0;     // index of its first frame in the run
+  uint64_t object_offset = 0;  // of that frame's header in the pack, bytes
   size_t frames = 0;
   uint64_t skip = 0;    // bytes of the first frame's content that come before `offset`
 };
 inline constexpr uint32_t kChunkMax = 4u << 20;  // more only where a single frame is larger
 
-/// Cuts the content into chunks, in order: workers can take them in any order.
-/// Errors: corrupt when the runs do not give exactly entry.size bytes.
+/// Cuts content into chunks, in order; workers may read them in any order. 64 bytes a chunk of 4 MiB.
+std::vector<ContentChunk> split_runs(const FrameRuns& content);
+/// The same of a file. Errors: corrupt when its runs do not give exactly entry.size bytes.
 Result<std::vector<ContentChunk>> split_content(const FileEntry& entry);
 
 /// Reads frames. One thread at a time; make one a thread.

@@ -28,7 +28,22 @@ struct IdentityDocument {
   std::vector<SystemIdentifier> adopted;
 };
 
+/// `,"checksum":"<64 hexadecimal digits>"}`: the object is clear, so this alone tells damage from another repository.
+std::string checksum_member(std::string_view before) {
+  return ",\"checksum\":\"" + to_hex(crypto::sha256(as_bytes(before))) + "\"}";
+}
+
+Result<void> check_checksum(std::string_view text) {
+  auto size = checksum_member({}).size();
+  if (text.size() < size) return Error(ErrorKind::corrupt, "it is cut");
+  auto before = text.substr(0, text.size() - size);
+  if (text.substr(before.size()) == checksum_member(before)) return ok();
+  return Error(ErrorKind::corrupt, "it is damaged: its checksum does not match")
+      .with_hint("restore that object from the other region or a copy; without it nothing there can be opened");
+}
+
 Result<RepositoryObject> parse_repository_object(ByteView bytes) {
+  TRY(check_checksum(as_text(bytes)));
   auto json = TRY(parse_object(bytes));
   auto format = TRY(json.text("format"));
   auto version = TRY(json.unsigned_integer("version"));
@@ -201,7 +216,10 @@ class RepositoryOpener {
     json.set("version", kVersion);
     json.set("id", to_hex(id));
     json.set("created", format_utc(collaborators_.clock.now()));
-    auto put = store().put_if_absent(repository_key(), as_bytes(json.dump()));
+    auto text = json.dump();
+    text.pop_back();  // the brace that checksum_member puts back
+    text += checksum_member(text);
+    auto put = store().put_if_absent(repository_key(), as_bytes(text));
     if (!put && !put.error().is(ErrorKind::already_exists)) {
       return std::move(put).error().with_context("creating the repository at " + store().description());
     }

@@ -207,12 +207,16 @@ Result<WalMeta> WalArchive::read_sealed_meta(const Target& target) {
   return open_meta(repository_, target.type, key, bytes);
 }
 
-Result<Bytes> WalArchive::get_sealed(const Target& target, uint64_t max_size) {
-  const auto& key = target.key;
+Result<WalArchive::OpenedObject> WalArchive::open_object(ObjectType type, const ObjectKey& key) {
+  uint64_t max_size = segment_size();
   auto stored_max = max_size + max_size / 64 + kMetaMax + 4096;  // frames that do not compress are stored as they are
   auto bytes = TRY_CONTEXT(repository_.store().get(key, stored_max), "reading " + key.text());
-  auto meta = TRY(open_meta(repository_, target.type, key, bytes));
-  return open_content(repository_, target.type, key, meta, bytes, max_size);
+  OpenedObject opened;
+  opened.meta = TRY(open_meta(repository_, type, key, bytes));
+  auto data_header = TRY_CONTEXT(crypto::read_stream_header(ByteView(bytes).subspan(opened.meta.data_offset)), key.text());
+  opened.data_key = data_header.key_id;
+  opened.content = TRY(open_content(repository_, type, key, opened.meta, bytes, max_size));
+  return opened;
 }
 
 Result<WalArchive::Target> WalArchive::segment_target(SegmentName name) const {
@@ -240,9 +244,11 @@ Result<WalMeta> WalArchive::read_meta(SegmentName name) {
 
 Result<Bytes> WalArchive::get_segment(SegmentName name) {
   auto target = TRY(segment_target(name));
-  auto content = TRY(get_sealed(target, segment_size()));
-  if (content.size() != segment_size()) return Error(ErrorKind::corrupt, target.key.text() + " is no whole segment");
-  return content;
+  auto opened = TRY(open_object(target.type, target.key));
+  if (opened.content.size() != segment_size()) {
+    return Error(ErrorKind::corrupt, target.key.text() + " is no whole segment");
+  }
+  return std::move(opened.content);
 }
 
 Result<bool> WalArchive::exists(SegmentName name) {
@@ -282,7 +288,8 @@ Result<PutOutcome> WalArchive::put_file(std::string_view file_name, ByteView con
 
 Result<Bytes> WalArchive::get_file(std::string_view file_name) {
   auto key = TRY(repository_.layout().wal_file(file_name));
-  return get_sealed({key, ObjectType::wal_file}, segment_size());
+  auto opened = TRY(open_object(ObjectType::wal_file, key));
+  return std::move(opened.content);
 }
 
 Result<PutOutcome> WalArchive::put_part(SegmentName name, PartRange range, ByteView content,
@@ -310,9 +317,10 @@ Result<std::vector<PartRange>> WalArchive::list_parts(SegmentName name) {
 
 Result<Bytes> WalArchive::get_part(SegmentName name, PartRange range) {
   auto key = repository_.layout().segment_part(name, segment_size(), range);
-  auto content = TRY(get_sealed({key, ObjectType::wal_part}, segment_size()));
-  if (content.size() != range.to - range.from) return Error(ErrorKind::corrupt, key.text() + " does not fill its range");
-  return content;
+  auto opened = TRY(open_object(ObjectType::wal_part, key));
+  bool fills = opened.meta.part == range && opened.content.size() == range.to - range.from;
+  if (!fills) return Error(ErrorKind::corrupt, key.text() + " does not fill its range");
+  return std::move(opened.content);
 }
 
 Result<Bytes> WalArchive::assemble_parts(SegmentName name) {

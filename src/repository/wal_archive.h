@@ -71,6 +71,14 @@ class WalArchive {
   /// The bytes from 0 on that parts cover without a gap. Empty when there are none.
   Result<Bytes> assemble_parts(SegmentName name);
 
+  /// A whole object of type wal, wal_part or wal_file by its key, proved as get_segment proves. For verify.
+  struct OpenedObject {
+    WalMeta meta;
+    crypto::KeyId data_key;
+    Bytes content;
+  };
+  Result<OpenedObject> open_object(ObjectType type, const storage::ObjectKey& key);
+
   /// Timelines that have a folder, ascending.
   Result<std::vector<TimelineId>> timelines();
   /// Timelines that have a history file, ascending.
@@ -85,7 +93,6 @@ class WalArchive {
   Result<PutOutcome> put_sealed(const Target& target, ByteView content, WalMeta meta);
   Result<PutOutcome> compare_with_stored(const Target& target, ByteView content);
   Result<WalMeta> read_sealed_meta(const Target& target);
-  Result<Bytes> get_sealed(const Target& target, uint64_t max_size);
   Result<Target> segment_target(SegmentName name) const;
   uint32_t segment_size() const;
 

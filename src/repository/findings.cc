@@ -1,0 +1,39 @@
+#include "repository/findings.h"
+
+#include <algorithm>
+
+namespace spendsync::repository {
+
+void Findings::add(std::string key, ErrorKind kind, std::string what) {
+  constexpr size_t kKept = 10000;
+  std::lock_guard lock(mutex_);
+  ++total_;
+  if (findings_.size() < kKept) findings_.push_back({std::move(key), kind, std::move(what)});
+}
+
+void Findings::count_object(uint64_t bytes) {
+  objects_.fetch_add(1, std::memory_order_relaxed);
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (progress_ == nullptr) return;
+  progress_->add_items(1);
+  progress_->add_bytes(bytes);
+}
+
+bool Findings::first_time(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  return done_.insert(name).second;
+}
+
+VerifyReport Findings::take() {
+  std::lock_guard lock(mutex_);
+  VerifyReport report;
+  std::stable_sort(findings_.begin(), findings_.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  report.findings = std::move(findings_);
+  report.findings_total = total_;
+  report.objects = objects_;
+  report.bytes = bytes_;
+  report.files = files_;
+  return report;
+}
+
+}  // namespace spendsync::repository
