@@ -1,0 +1,55 @@
+// Threads that fetch, open, check and write the content of files: the hot path of a restore.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "base/bounded_queue.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/worker_group.h"
+#include "repository/backup_reader.h"
+
+namespace spendsync::restore {
+
+/// Several workers share one big file; every byte is written once, by whoever fetched it.
+/// Memory: a worker holds one chunk (4 MiB), one stored chunk and a decompression context; the queue holds references.
+class ContentWriters {
+ public:
+  struct Settings {
+    unsigned workers = 1;
+    /// Bytes at which a file's chunk is handed to the disk at once (sync_file_range), so that the final sync finds
+    /// little left to do. 0: never.
+    uint64_t early_writeback_bytes = 1u << 20;
+  };
+  /// Starts the workers. All references outlive it.
+  static Result<std::unique_ptr<ContentWriters>> start(repository::BackupReader& reader, Settings settings,
+                                                       Progress& progress, std::stop_token stop);
+  ~ContentWriters();
+
+  /// Takes a new, empty file and what it shall hold; `finish_file` is called by the worker that ends it, with the
+  /// descriptor still open (owner, mode, times). Waits while the queue is full. One thread calls this.
+  using FinishFile = std::function<Result<void>(const Fd& file, const repository::FileEntry& entry)>;
+  /// Errors: corrupt when sizes or CRC-32C do not agree; those of reading and writing: the first one of any worker.
+  Result<void> add(repository::FileEntry entry, Fd file, FinishFile finish_file);
+  /// Waits until all is written. Must be called once; nothing may be added after it.
+  Result<void> finish();
+
+ private:
+  struct File;
+  struct Chunk {
+    std::shared_ptr<File> file;
+    size_t index = 0;
+  };
+  ContentWriters(Settings settings, Progress& progress, std::stop_token stop);
+  Result<void> work(repository::FrameReader& reader, std::stop_token stop);
+  Result<void> write_chunk(repository::FrameReader& reader, const Chunk& chunk, Bytes& buffer);
+  static Result<void> complete(File& file);
+
+  Settings settings_;
+  Progress& progress_;
+  BoundedQueue<Chunk> queue_;
+  WorkerGroup group_;
+};
+
+}  // namespace spendsync::restore

@@ -1,0 +1,77 @@
+// What a restore is going to do, told before it does it.
+#pragma once
+
+#include "base/json.h"
+#include "restore/target_resolution.h"
+#include "restore/wal_plan.h"
+
+namespace spendsync::restore {
+
+/// Where things go. Absolute paths.
+struct RestorePaths {
+  std::string data;         // the data directory itself
+  std::string files;        // <data>.files
+  std::string tablespaces;  // <data>-tablespaces
+  std::string window;       // <data>.wal: removed when done
+  static RestorePaths of(const std::string& data_directory);
+};
+
+struct PlannedTablespace {
+  uint32_t oid = 0;
+  std::string source;    // where it lay
+  std::string location;  // where it goes
+};
+
+/// Bytes needed on one file system.
+struct SpaceNeed {
+  std::string path;
+  uint64_t needed = 0;
+  uint64_t free = 0;
+};
+
+/// Value type.
+struct RestorePlan {
+  explicit RestorePlan(ResolvedTarget resolved) : target(std::move(resolved)) {}
+  std::string id;  // 16 hexadecimal digits: of repository, backup, timeline, target and scope. A plan keeps its id
+                   // while more WAL arrives, so that an interrupted restore is taken up again
+  ResolvedTarget target;
+  Scope scope = Scope::everything;
+  Ending ending = Ending::stopped;
+  std::string cluster;
+  SystemIdentifier system_identifier;
+  std::string repository;  // where it is
+  RestorePaths paths;
+  std::vector<PlannedTablespace> tablespaces;
+  WalPlan wal;
+  uint64_t wal_segments = 0;  // that recovery is expected to read
+  uint64_t wal_bytes = 0;     // stored, of those
+  uint64_t fetch_bytes = 0;   // stored, all
+  uint64_t write_bytes = 0;   // of the data directory and captured files
+  std::vector<SpaceNeed> space;
+  std::vector<std::string> warnings;
+
+  bool restores_database() const { return scope != Scope::files; }
+  bool restores_files() const { return scope != Scope::database; }
+};
+
+struct PlanSettings {
+  RestorePaths paths;
+  Scope scope = Scope::everything;
+  Ending ending = Ending::stopped;
+};
+
+/// Measures space but changes nothing. Errors: those of reading; never for want of space (see check_space).
+Result<RestorePlan> make_plan(repository::Repository& repository, const WalCoverage& wal, ResolvedTarget target,
+                              const PlanSettings& settings);
+
+/// Errors: refused, with the figures, where a file system has less free than is needed.
+Result<void> check_space(const RestorePlan& plan);
+
+/// What people see first: one fact a line.
+std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone);
+Json to_json(const RestorePlan& plan, const TimeZone& zone);
+
+/// "time 2024-03-15 14:30:00 UTC", "the backup's own end", "LSN 0/3000028" ...
+std::string describe_target(const ResolvedTarget& target);
+
+}  // namespace spendsync::restore

@@ -1,0 +1,212 @@
+#include "restore/target_directory.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+
+#include "postgres/server_process.h"
+
+namespace spendsync::restore {
+
+namespace {
+
+constexpr mode_t kPrivate = 0700;
+constexpr mode_t kGroupReadable = 0750;  // initdb --allow-group-access
+constexpr std::chrono::seconds kOrphanGrace(30);
+
+Error not_usable(const std::string& path, const std::string& why) {
+  return Error(ErrorKind::refused, fmt::format("{} {}", path, why))
+      .with_hint("a restore goes to a directory that is empty or does not exist: choose one with --target DIR");
+}
+
+/// Refuses what is no directory of ours. False: not there.
+Result<bool> check_directory(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return false;
+    return Error::from_errno(errno, "cannot look at " + path);
+  }
+  if (S_ISLNK(status.st_mode)) return not_usable(path, "is a symbolic link");
+  if (!S_ISDIR(status.st_mode)) return not_usable(path, "is no directory");
+  if (status.st_uid != ::geteuid()) return not_usable(path, fmt::format("belongs to another user (uid {})", status.st_uid));
+  return true;
+}
+
+Result<std::string> marker_plan(const std::string& path) {
+  auto text = TRY(read_text_file(path));
+  auto json = TRY(Json::parse(text));
+  return json.text("plan_id");
+}
+
+/// The postmaster that a killed restore left behind: its id from postmaster.pid, believed only while that process has
+/// the data directory as its working directory, as every postmaster has.
+Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop) {
+  auto text = TRY(read_text_file(data + "/postmaster.pid"));
+  pid_t pid = 0;
+  std::from_chars(text.data(), text.data() + text.size(), pid);
+  std::error_code ignored;
+  auto working_directory = std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", pid), ignored);
+  if (pid <= 1 || working_directory != std::filesystem::path(data)) {
+    return not_usable(data, "is in use by a running server").with_hint("stop it, or choose another place with --target DIR");
+  }
+  log.warning("stopping the server that an interrupted restore left running", {{"pid", std::to_string(pid)}, {"directory", data}});
+  if (::kill(pid, SIGQUIT) != 0 && errno != ESRCH) return Error::from_errno(errno, fmt::format("cannot stop process {}", pid));
+  SystemClock clock;
+  auto deadline = clock.monotonic() + kOrphanGrace;
+  while (::kill(pid, 0) == 0) {
+    if (clock.monotonic() > deadline) return Error(ErrorKind::conflict, fmt::format("process {} does not stop", pid));
+    TRY(clock.sleep_for(std::chrono::milliseconds(50), stop));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<TargetDirectory> TargetDirectory::claim(Settings settings, Log& log, std::stop_token stop) {
+  TargetDirectory target(std::move(settings));
+  TRY(target.open_directory());
+  TRY(target.read_marker());
+  if (target.taken_up_) TRY(target.empty_it(log, stop));
+  for (const auto* beside : {&target.settings_.paths.files, &target.settings_.paths.tablespaces, &target.settings_.paths.window}) {
+    if (*beside == target.claimed_directory()) continue;
+    bool there = TRY(check_directory(*beside));
+    if (!there) continue;
+    auto names = TRY(list_directory(*beside));
+    if (!names.empty()) return not_usable(*beside, "is not empty");
+    if (::rmdir(beside->c_str()) != 0) return Error::from_errno(errno, "cannot replace " + *beside);
+  }
+  TRY(target.write_marker());
+  return target;
+}
+
+Result<void> TargetDirectory::open_directory() {
+  const auto& path = claimed_directory();
+  mode_t mode = settings_.group_access ? kGroupReadable : kPrivate;
+  bool there = TRY(check_directory(path));
+  if (!there) {
+    TRY(make_directories(path, mode));
+    there = TRY(check_directory(path));
+  }
+  if (::chmod(path.c_str(), mode) != 0) return Error::from_errno(errno, "cannot set the mode of " + path);
+  return {};
+}
+
+/// Looks whether the place is empty, or claimed by this very plan and by no live restore.
+Result<void> TargetDirectory::read_marker() {
+  const auto& path = claimed_directory();
+  auto marker = open_file(marker_path(), O_RDWR | O_NOFOLLOW);
+  if (!marker) {
+    if (!marker.error().is(ErrorKind::not_found)) return std::move(marker).error();
+    if (settings_.database) {
+      bool running = TRY(postgres::is_running(path));
+      if (running) return not_usable(path, "is the data directory of a running server");
+    }
+    auto names = TRY(list_directory(path));
+    if (!names.empty()) return not_usable(path, fmt::format("is not empty (it holds {})", names.front()));
+    return {};
+  }
+  if (::flock(marker->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return Error::from_errno(errno, "cannot lock " + marker_path());
+    return Error(ErrorKind::conflict, fmt::format("another restore is writing {}", path));
+  }
+  auto plan = marker_plan(marker_path());
+  // A marker that was cut by a crash was written before anything else was: it may be anybody's, but nothing is here.
+  auto names = TRY(list_directory(path));
+  bool alone = names.size() == 1;
+  if (!alone && (!plan || *plan != settings_.plan_id)) {
+    return not_usable(path, fmt::format("holds an unfinished restore of another plan ({})", plan ? *plan : "unreadable"));
+  }
+  marker_ = std::move(*marker);
+  taken_up_ = true;
+  return {};
+}
+
+Result<void> TargetDirectory::empty_it(Log& log, std::stop_token stop) {
+  const auto& path = claimed_directory();
+  if (settings_.database) {
+    bool running = TRY(postgres::is_running(path));
+    if (running) TRY(stop_orphan(path, log, stop));
+  }
+  auto names = TRY(list_directory(path));
+  for (const auto& name : names) {
+    if (name != kUnfinishedMarker) TRY(remove_tree(path + "/" + name));
+  }
+  if (!settings_.database) return {};
+  for (const auto* beside : {&settings_.paths.files, &settings_.paths.tablespaces, &settings_.paths.window}) {
+    bool there = TRY(check_directory(*beside));
+    if (there) TRY(remove_tree(*beside));
+  }
+  return {};
+}
+
+Result<void> TargetDirectory::write_marker() {
+  if (!marker_) {
+    marker_ = TRY(open_file(marker_path(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    if (::flock(marker_.get(), LOCK_EX | LOCK_NB) != 0) return Error::from_errno(errno, "cannot lock " + marker_path());
+  }
+  Json json = Json::object();
+  json.set("plan_id", settings_.plan_id)
+      .set("what", "an unfinished restore; run the same restore again, or remove this directory");
+  auto text = json.dump() + "\n";
+  if (::ftruncate(marker_.get(), 0) != 0) return Error::from_errno(errno, "cannot write " + marker_path());
+  TRY(write_at(marker_, 0, as_bytes(text), marker_path()));
+  TRY(sync_file(marker_, marker_path()));
+  return sync_directory(claimed_directory());
+}
+
+Result<void> TargetDirectory::make_directory(const std::string& path) const {
+  if (path == claimed_directory()) return {};
+  return make_directories(path, kPrivate);
+}
+
+Result<void> TargetDirectory::finish() {
+  if (::unlink(marker_path().c_str()) != 0) return Error::from_errno(errno, "cannot remove " + marker_path());
+  TRY(sync_directory(claimed_directory()));
+  return marker_.close();
+}
+
+// ---- paths
+
+Result<std::string> normalize_target(const std::string& path) {
+  if (path.find_first_of("\n\r\\") != std::string::npos) {
+    return Error(ErrorKind::refused, "a target directory may hold neither line ends nor backslashes in its path");
+  }
+  std::error_code failed;
+  auto absolute = std::filesystem::absolute(path, failed).lexically_normal().string();
+  if (failed || path.empty()) return Error(ErrorKind::invalid, fmt::format("\"{}\" is no path", path));
+  while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  if (absolute == "/") return Error(ErrorKind::refused, "the root directory is no target");
+  return absolute;
+}
+
+Result<std::string> default_target(const std::string& parent, const std::string& label, Timestamp now,
+                                   const std::string& plan_id) {
+  auto base = TRY(normalize_target(parent));
+  auto fresh = fmt::format("{}/{}-{}/data", base, label, format_compact_utc(now));
+  if (!exists(base)) return fresh;
+  auto names = TRY(list_directory(base));
+  std::ranges::reverse(names);  // the newest first
+  for (const auto& name : names) {
+    if (!name.starts_with(label + "-")) continue;
+    for (const char* place : {"data", "data.files"}) {
+      auto directory = fmt::format("{}/{}/{}", base, name, place);
+      auto marker = open_file(fmt::format("{}/{}", directory, kUnfinishedMarker), O_RDWR | O_NOFOLLOW);
+      if (!marker || ::flock(marker->get(), LOCK_EX | LOCK_NB) != 0) continue;
+      auto plan = marker_plan(fmt::format("{}/{}", directory, kUnfinishedMarker));
+      if (plan && *plan == plan_id) return fmt::format("{}/{}/data", base, name);
+    }
+  }
+  if (!exists(fresh)) return fresh;
+  for (int i = 2;; ++i) {
+    auto next = fmt::format("{}/{}-{}.{}/data", base, label, format_compact_utc(now), i);
+    if (!exists(next)) return next;
+  }
+}
+
+}  // namespace spendsync::restore

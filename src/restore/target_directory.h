@@ -1,0 +1,57 @@
+// The directories that a restore may write: checked, claimed by a marker, given up when all is done (R1).
+#pragma once
+
+#include "base/file.h"
+#include "base/log.h"
+#include "restore/plan.h"
+
+namespace spendsync::restore {
+
+/// Holds the claim. The marker lies in the data directory (or in the directory of captured files, where only these
+/// are restored) and is locked while this lives, so two restores never write one place. Destroying it without
+/// finish() leaves the marker: the same restore may then take the place up again.
+class TargetDirectory {
+ public:
+  struct Settings {
+    RestorePaths paths;
+    std::string plan_id;
+    bool database = true;  // else captured files alone
+    bool group_access = false;
+  };
+  /// Makes what is missing. A place with this plan's unfinished marker is emptied and taken up again; a server that a
+  /// killed restore of this plan left running in it is stopped first.
+  /// Errors: refused when a server runs there, when it is not empty, is a link, or belongs to another user; conflict
+  /// while another restore holds it; those of the file system.
+  static Result<TargetDirectory> claim(Settings settings, Log& log, std::stop_token stop);
+
+  const RestorePaths& paths() const { return settings_.paths; }
+  /// True when an unfinished restore of this plan lay here.
+  bool taken_up() const { return taken_up_; }
+  /// Makes <data>.files, <data>-tablespaces/<oid> or <data>.wal (0700), which must not be there yet.
+  Result<void> make_directory(const std::string& path) const;
+  /// Removes the marker: the last step of a restore. Durable.
+  Result<void> finish();
+
+ private:
+  explicit TargetDirectory(Settings settings) : settings_(std::move(settings)) {}
+  const std::string& claimed_directory() const { return settings_.database ? settings_.paths.data : settings_.paths.files; }
+  std::string marker_path() const { return claimed_directory() + "/" + kUnfinishedMarker; }
+  Result<void> open_directory();
+  Result<void> read_marker();
+  Result<void> write_marker();
+  Result<void> empty_it(Log& log, std::stop_token stop);
+
+  Settings settings_;
+  Fd marker_;
+  bool taken_up_ = false;
+};
+
+/// Absolute, without "." , ".." and doubled slashes; relative paths are taken from the working directory.
+/// Errors: refused for "/", and for paths with a line end or backslash, which tablespace_map cannot hold everywhere.
+Result<std::string> normalize_target(const std::string& path);
+
+/// <parent>/<label>-<UTC time>/data; or that of an unfinished restore of the same plan below `parent`.
+Result<std::string> default_target(const std::string& parent, const std::string& label, Timestamp now,
+                                   const std::string& plan_id);
+
+}  // namespace spendsync::restore

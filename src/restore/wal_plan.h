@@ -1,0 +1,48 @@
+// The part of a restore's plan that `wal get` answers from: a small file in the restored directory.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/types.h"
+
+namespace spendsync::restore {
+
+/// Relative to the data directory, which is where PostgreSQL runs restore_command.
+inline constexpr const char* kWalPlanFile = "spendsync-restore.plan";
+inline constexpr const char* kUnfinishedMarker = "spendsync-restore.unfinished";
+
+/// Which WAL belongs to a restore. Value type.
+struct WalPlan {
+  /// Consecutive segments of one timeline, both ends included.
+  struct Stretch {
+    TimelineId timeline;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    bool operator==(const Stretch&) const = default;
+  };
+  std::string plan_id;
+  std::string cluster;
+  SystemIdentifier system_identifier;
+  uint32_t segment_size = 0;              // bytes
+  std::vector<Stretch> stretches;         // in the order of replay
+  std::optional<Stretch> in_backup;       // the backup's own WAL, which lies in pg_wal already
+  std::vector<TimelineId> histories;      // history files that the repository has
+  std::string window;                     // directory with prefetched segments; empty: none
+  bool operator==(const WalPlan&) const = default;
+
+  bool contains(SegmentName name) const;
+  bool has_history(TimelineId timeline) const;
+  /// Names of all segments in the order of replay.
+  std::vector<SegmentName> segments() const;
+};
+
+Json to_json(const WalPlan& plan);
+/// Errors: corrupt, naming the member.
+Result<WalPlan> parse_wal_plan(std::string_view text);
+/// Errors: not_found, corrupt.
+Result<WalPlan> read_wal_plan(const std::string& path);
+
+}  // namespace spendsync::restore
