@@ -54,24 +54,24 @@ class SubprocessTest : public testing::Test {
 };
 
 TEST_F(SubprocessTest, CapturesBothStreamsAndTheStatus) {
-  auto output = MUST(run_command(shell("echo out; echo err >&2; exit 3"), {}, 10s));
+  auto output = MUST(run_command(shell("echo out; echo err >&2; exit 3"), {}, 60s));
   EXPECT_EQ(output.out, "out\n");
   EXPECT_EQ(output.err, "err\n");
   EXPECT_EQ(output.exit_status, 3);
 }
 
 TEST_F(SubprocessTest, ASignalCountsAsTheShellDoes) {
-  EXPECT_EQ(MUST(run_command(shell("kill -9 $$"), {}, 10s)).exit_status, 137);
+  EXPECT_EQ(MUST(run_command(shell("kill -9 $$"), {}, 60s)).exit_status, 137);
 }
 
 TEST_F(SubprocessTest, TakesMoreThanAPipeHoldsOnBothStreams) {
-  auto output = MUST(run_command(shell("head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero"), {}, 30s));
+  auto output = MUST(run_command(shell("head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero"), {}, 60s));
   EXPECT_EQ(output.out.size(), 1'000'000u);
   EXPECT_EQ(output.err.size(), 1'000'000u);
 }
 
 TEST_F(SubprocessTest, EndlessOutputEndsInAnError) {
-  EXPECT_KIND(run_command(shell("cat /dev/zero"), {}, 30s), ErrorKind::exhausted);
+  EXPECT_KIND(run_command(shell("cat /dev/zero"), {}, 60s), ErrorKind::exhausted);
 }
 
 TEST_F(SubprocessTest, ArgumentsAreNotSeenByAShell) {
@@ -79,7 +79,7 @@ TEST_F(SubprocessTest, ArgumentsAreNotSeenByAShell) {
                   .environment = {},
                   .working_directory = {},
                   .output_file = {}};
-  EXPECT_EQ(MUST(run_checked(command, {}, 10s)), "a b|$HOME|; echo x|");
+  EXPECT_EQ(MUST(run_checked(command, {}, 60s)), "a b|$HOME|; echo x|");
 }
 
 TEST_F(SubprocessTest, TheEnvironmentIsCleaned) {
@@ -87,7 +87,7 @@ TEST_F(SubprocessTest, TheEnvironmentIsCleaned) {
   setenv("LC_TEST", "passed", 1);
   Command command = shell("env");
   command.environment["EXTRA"] = "given";
-  std::string out = MUST(run_checked(command, {}, 10s));
+  std::string out = MUST(run_checked(command, {}, 60s));
   unsetenv("SSB_TEST_SECRET");
   unsetenv("LC_TEST");
   EXPECT_THAT(out, Not(HasSubstr("SSB_TEST_SECRET")));
@@ -99,14 +99,14 @@ TEST_F(SubprocessTest, TheEnvironmentIsCleaned) {
 TEST_F(SubprocessTest, NoDescriptorAndNoInputIsPassedOn) {
   constexpr int kLeaked = 200;
   ASSERT_EQ(dup2(1, kLeaked), kLeaked);  // without close-on-exec
-  std::string out = MUST(run_checked(shell("test -e /proc/self/fd/200 && echo leaked; cat; echo end"), {}, 10s));
+  std::string out = MUST(run_checked(shell("test -e /proc/self/fd/200 && echo leaked; cat; echo end"), {}, 60s));
   ::close(kLeaked);
   EXPECT_EQ(out, "end\n");
 }
 
 TEST_F(SubprocessTest, SignalsHaveTheirDefaultActionInTheChild) {
   auto* former = std::signal(SIGPIPE, SIG_IGN);
-  std::string out = MUST(run_checked(shell("grep -E '^Sig(Blk|Ign)' /proc/self/status"), {}, 10s));
+  std::string out = MUST(run_checked(shell("grep -E '^Sig(Blk|Ign)' /proc/self/status"), {}, 60s));
   std::signal(SIGPIPE, former);
   EXPECT_THAT(out, HasSubstr("SigBlk:\t0000000000000000"));
   // Signals 32 and 33 are glibc's own.
@@ -117,25 +117,25 @@ TEST_F(SubprocessTest, RunsInTheDirectoryAndAppendsToTheFileItIsTold) {
   Command command = shell("pwd; echo again >&2");
   command.working_directory = directory_.path();
   command.output_file = path("output");
-  ASSERT_OK(run_checked(command, {}, 10s));
-  ASSERT_OK(run_checked(command, {}, 10s));
+  ASSERT_OK(run_checked(command, {}, 60s));
+  ASSERT_OK(run_checked(command, {}, 60s));
   EXPECT_EQ(MUST(read_text_file(path("output"))), directory_.path() + "\nagain\n" + directory_.path() + "\nagain\n");
   command.working_directory = path("missing");
-  EXPECT_KIND(run_command(command, {}, 10s), ErrorKind::not_found);
+  EXPECT_KIND(run_command(command, {}, 60s), ErrorKind::not_found);
 }
 
 TEST_F(SubprocessTest, MissingProgramsAreNotFound) {
   Command command{.arguments = {"no-such-program-here"}, .environment = {}, .working_directory = {}, .output_file = {}};
-  EXPECT_KIND(run_command(command, {}, 10s), ErrorKind::not_found);
+  EXPECT_KIND(run_command(command, {}, 60s), ErrorKind::not_found);
   command.arguments = {path("nothing")};
-  EXPECT_KIND(run_command(command, {}, 10s), ErrorKind::not_found);
+  EXPECT_KIND(run_command(command, {}, 60s), ErrorKind::not_found);
   command.arguments = {"sh", "-c", "true"};
   command.environment["PATH"] = path("empty");
-  EXPECT_KIND(run_command(command, {}, 10s), ErrorKind::not_found);
+  EXPECT_KIND(run_command(command, {}, 60s), ErrorKind::not_found);
 }
 
 TEST_F(SubprocessTest, FailuresQuoteWhatTheProgramSaid) {
-  auto result = run_checked(shell("echo first >&2; echo 'disk is on fire' >&2; exit 2"), {}, 10s);
+  auto result = run_checked(shell("echo first >&2; echo 'disk is on fire' >&2; exit 2"), {}, 60s);
   EXPECT_KIND(result, ErrorKind::internal);
   EXPECT_EQ(result.error().message(), "sh failed with status 2: first disk is on fire");
 }
@@ -166,7 +166,7 @@ TEST_F(SubprocessTest, DoesNotStartWhenStoppedAlready) {
 }
 
 TEST_F(SubprocessTest, ReturnsThoughADaemonKeepsTheOutputOpen) {
-  auto output = MUST(run_command(shell("setsid sleep 1000 & echo $! > " + path("pid") + "; echo done"), {}, 20s));
+  auto output = MUST(run_command(shell("setsid sleep 1000 & echo $! > " + path("pid") + "; echo done"), {}, 60s));
   EXPECT_EQ(output.out, "done\n");
   pid_t daemon = pid_in(path("pid"));
   EXPECT_TRUE(is_running(daemon));
@@ -184,7 +184,7 @@ TEST_F(SubprocessTest, ChildProcessIsPolledAndWaitedFor) {
   EXPECT_KIND(child.wait(source.get_token(), 1h), ErrorKind::cancelled);
   Fd fifo = MUST(open_file(path("fifo"), O_WRONLY));
   ASSERT_OK(write_all(fifo, as_bytes("go\n"), "fifo"));
-  EXPECT_EQ(MUST(child.wait({}, 20s)), 5);
+  EXPECT_EQ(MUST(child.wait({}, 60s)), 5);
   EXPECT_EQ(child.poll(), 5);
 }
 
@@ -217,7 +217,7 @@ TEST_F(SubprocessTest, AReleasedChildLivesOn) {
 TEST_F(SubprocessTest, KillReachesTheGroup) {
   ChildProcess child = MUST(ChildProcess::start(shell("sleep 1000")));
   child.kill(SIGTERM);
-  EXPECT_EQ(MUST(child.wait({}, 20s)), 128 + SIGTERM);
+  EXPECT_EQ(MUST(child.wait({}, 60s)), 128 + SIGTERM);
 }
 
 }  // namespace
