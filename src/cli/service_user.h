@@ -1,4 +1,4 @@
-// Who the program runs as: the owner of the data directory (docs/operations/users.md).
+// Who the program runs as: the owner of the data directory (README.md, "On a real server").
 #pragma once
 
 #include <string>
