@@ -84,7 +84,8 @@ constexpr std::array kAcknowledge = {Name<Acknowledge>{"any", Acknowledge::any},
 constexpr std::array kFindChanges = {Name<FindChanges>{"scan", FindChanges::scan},
                                      Name<FindChanges>{"wal", FindChanges::wal}};
 constexpr std::array kCodec = {Name<Codec>{"none", Codec::none}, Name<Codec>{"zstd", Codec::zstd}};
-constexpr std::array kOutcome = {Name<Outcome>{"failure", Outcome::failure}, Name<Outcome>{"success", Outcome::success}};
+constexpr std::array kOutcome = {Name<Outcome>{"failure", Outcome::failure},
+                                 Name<Outcome>{"success", Outcome::success}};
 constexpr std::array kJob = {Name<HeartbeatJob>{"full", HeartbeatJob::full},
                              Name<HeartbeatJob>{"incremental", HeartbeatJob::incremental},
                              Name<HeartbeatJob>{"transaction_logs", HeartbeatJob::transaction_logs},
@@ -251,7 +252,8 @@ DrTests bind_dr_tests(const Keys& keys) {
 }
 
 Contacts bind_contacts(const Keys& keys) {
-  return {keys.text("database_administrator"), keys.text("system_administrator"), keys.text("cloud_infrastructure_team")};
+  return {keys.text("database_administrator"), keys.text("system_administrator"),
+          keys.text("cloud_infrastructure_team")};
 }
 
 std::optional<int> bind_workers(const Keys& keys) {

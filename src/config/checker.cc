@@ -15,10 +15,14 @@ namespace {
 
 std::string_view name_of(Node::Kind kind) {
   switch (kind) {
-    case Node::Kind::null: return "nothing";
-    case Node::Kind::scalar: return "a value";
-    case Node::Kind::list: return "a list";
-    case Node::Kind::map: return "keys";
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::scalar:
+      return "a value";
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "keys";
   }
   return "";
 }
@@ -30,15 +34,17 @@ std::optional<Flaw> judge_quoting(const Node& node, const Type& type) {
       type.kind == Kind::integer || (may_be_number && plain_meaning(node.text) == PlainMeaning::number);
   const bool wants_boolean = type.kind == Kind::boolean;
   if ((wants_number || wants_boolean) && !node.plain) {
-    return Flaw{0, fmt::format("{} is quoted text, not {}", quote(node.text), wants_number ? "a number" : "true or false"),
+    return Flaw{0,
+                fmt::format("{} is quoted text, not {}", quote(node.text), wants_number ? "a number" : "true or false"),
                 "remove the quotes"};
   }
   const bool wants_text = type.kind == Kind::text || type.kind == Kind::time_zone;
   if (!wants_text || !node.plain) return std::nullopt;
   const PlainMeaning meaning = plain_meaning(node.text);
   if (meaning == PlainMeaning::text) return std::nullopt;
-  return Flaw{0, fmt::format("{} reads as a {}, not as text", quote(node.text),
-                             meaning == PlainMeaning::number ? "number" : "boolean"),
+  return Flaw{0,
+              fmt::format("{} reads as a {}, not as text", quote(node.text),
+                          meaning == PlainMeaning::number ? "number" : "boolean"),
               fmt::format("write \"{}\" in quotes", node.text)};
 }
 
@@ -49,10 +55,14 @@ class Checker {
   /// `path` names the value in messages: "schedules.full"; empty for the whole file.
   Value check(const Node& node, const Type& type, const std::string& path) {
     switch (type.kind) {
-      case Kind::section: return check_section_type(node, type, path);
-      case Kind::variant: return check_variant(node, type, path);
-      case Kind::list: return check_list(node, type, path);
-      default: return check_scalar(node, type, path);
+      case Kind::section:
+        return check_section_type(node, type, path);
+      case Kind::variant:
+        return check_variant(node, type, path);
+      case Kind::list:
+        return check_list(node, type, path);
+      default:
+        return check_scalar(node, type, path);
     }
   }
 
@@ -110,7 +120,8 @@ class Checker {
   Value check_list(const Node& node, const Type& type, const std::string& path) {
     Value value = start(node, type);
     if (node.kind != Node::Kind::list) {
-      wrong_kind(node, path, "a list", node.kind == Node::Kind::scalar ? "write it in brackets: [ ... ]" : "write '[]' for none");
+      wrong_kind(node, path, "a list",
+                 node.kind == Node::Kind::scalar ? "write it in brackets: [ ... ]" : "write '[]' for none");
       return value;
     }
     if (node.items.size() < type.fewest) {
@@ -147,7 +158,8 @@ class Checker {
       wrong_kind(node, path, "keys with values", fmt::format("begin with 'type: {}'", names.front()));
       return value;
     }
-    const auto entry = std::find_if(node.entries.begin(), node.entries.end(), [](const auto& e) { return e.key == "type"; });
+    const auto entry =
+        std::find_if(node.entries.begin(), node.entries.end(), [](const auto& e) { return e.key == "type"; });
     if (entry == node.entries.end()) {
       findings_.error(node.position, fmt::format("'{}' has no 'type'", path), "add 'type' with " + join_choices(names));
       return value;
@@ -248,7 +260,8 @@ class Checker {
   }
 
   void duplicate_key(const Node& node, const Node::Entry& entry, const std::string& path) {
-    const auto first = std::find_if(node.entries.begin(), node.entries.end(), [&](const auto& e) { return e.key == entry.key; });
+    const auto first =
+        std::find_if(node.entries.begin(), node.entries.end(), [&](const auto& e) { return e.key == entry.key; });
     findings_.error(entry.key_position, fmt::format("duplicate key '{}'{}", entry.key, under(path)),
                     fmt::format("it was already given on line {}", first->key_position.line));
   }
@@ -270,14 +283,17 @@ class Checker {
     const std::string file_key = lower + "_file";
     const auto has = [&](std::string_view k) { return std::find(known.begin(), known.end(), k) != known.end(); };
     if (has(file_key)) {
-      return fmt::format("secrets are not written here: put it into a file of mode 0600 and name that in '{}'", file_key);
+      return fmt::format("secrets are not written here: put it into a file of mode 0600 and name that in '{}'",
+                         file_key);
     }
-    static constexpr std::string_view kSecretWords[] = {"password", "passwd", "passphrase", "token", "secret", "access_key", "api_key"};
+    static constexpr std::string_view kSecretWords[] = {"password", "passwd",     "passphrase", "token",
+                                                        "secret",   "access_key", "api_key"};
     const bool is_secret = std::any_of(std::begin(kSecretWords), std::end(kSecretWords),
                                        [&](std::string_view word) { return lower.find(word) != std::string::npos; });
     if (!is_secret || lower.ends_with("_file")) return {};
     if (has("access_key_file")) return "secrets are not written here: name a file of mode 0600 in 'access_key_file'";
-    if (has("credentials")) return "secrets are not written here: name a file of mode 0600 in 'credentials.access_key_file'";
+    if (has("credentials"))
+      return "secrets are not written here: name a file of mode 0600 in 'credentials.access_key_file'";
     if (has("connection")) return "secrets are not written here: put it into ~/.pgpass (mode 0600) or a service file";
     for (std::string_view k : known) {
       if (k.ends_with("_file")) {
@@ -290,11 +306,13 @@ class Checker {
   void check_exactly_one(const Node& node, const Section& section, const std::string& path) {
     if (section.exactly_one_of.empty()) return;
     const auto is_choice = [&](const Node::Entry& e) {
-      return std::find(section.exactly_one_of.begin(), section.exactly_one_of.end(), e.key) != section.exactly_one_of.end();
+      return std::find(section.exactly_one_of.begin(), section.exactly_one_of.end(), e.key) !=
+             section.exactly_one_of.end();
     };
     const auto given = std::count_if(node.entries.begin(), node.entries.end(), is_choice);
     if (given == 1) return;
-    findings_.error(node.position, fmt::format("'{}' needs exactly one of {}", path, join_choices(section.exactly_one_of)),
+    findings_.error(node.position,
+                    fmt::format("'{}' needs exactly one of {}", path, join_choices(section.exactly_one_of)),
                     given == 0 ? "add one" : "keep one");
   }
 
@@ -312,9 +330,11 @@ bool has_known_version(const Node& document, Findings& findings) {
   for (const Node::Entry& entry : document.entries) {
     if (entry.key != "version" || entry.value.kind != Node::Kind::scalar || !entry.value.plain) continue;
     const std::string& text = entry.value.text;
-    const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits =
+        !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || text == "1" || text.front() == '0') return true;
-    findings.error(entry.value.position, fmt::format("version {} is newer than this program, which knows version 1", quote(text)),
+    findings.error(entry.value.position,
+                   fmt::format("version {} is newer than this program, which knows version 1", quote(text)),
                    "update spendsync-backup, or use the configuration file that belongs to this release");
     return false;
   }

@@ -1,5 +1,6 @@
-// backup-config.yml as plain structs. What each key means, its default and its limits are in docs/operations/configuration.md,
-// which is generated from the same table as the parser (config/table.cc). The defaults here are the table's; a test compares.
+// backup-config.yml as plain structs. What each key means, its default and its limits are in
+// docs/operations/configuration.md, which is generated from the same table as the parser (config/table.cc). The
+// defaults here are the table's; a test compares.
 #pragma once
 
 #include <chrono>
@@ -20,7 +21,8 @@ using std::chrono::seconds;
 using Days = std::chrono::duration<int64_t, std::ratio<86400>>;
 
 struct Database {
-  std::string connection = "host=/var/run/postgresql port=5432 user=postgres dbname=postgres";  // libpq; never a password
+  std::string connection =
+      "host=/var/run/postgresql port=5432 user=postgres dbname=postgres";  // libpq; never a password
   std::string slot = "spendsync_backup_spendsync";  // default: spendsync_backup_<cluster>, '-' written as '_'
   std::optional<std::string> data_directory;        // default: asked of the server
   std::optional<std::string> bin_directory;         // PostgreSQL's programs; default: found
@@ -232,8 +234,8 @@ struct Application {
 struct DrTests {
   std::string report_directory = "/var/log/spendsync/dr-tests";
   std::optional<std::string> scenario_directory;
-  std::string work_directory = "/var/lib/spendsync/restore";  // default: restore.target_directory
-  std::optional<std::string> signing_key;                     // Ed25519, made on first use
+  std::string work_directory = "/var/lib/spendsync/restore";       // default: restore.target_directory
+  std::optional<std::string> signing_key;                          // Ed25519, made on first use
   std::string runbook = "/var/log/spendsync/dr-tests/RUNBOOK.md";  // default: RUNBOOK.md in report_directory
   SandboxLimits limits;
   Application application;

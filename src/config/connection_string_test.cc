@@ -61,7 +61,8 @@ TEST(ConnectionString, FindsAPasswordBehindAQuotedValue) {
   const auto checked = check_connection_string("application_name='x password=y' password=z");
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().offset, 32u);
-  EXPECT_TRUE(check_connection_string("application_name='x password=y'").has_value()) << "that is a name, not a password";
+  EXPECT_TRUE(check_connection_string("application_name='x password=y'").has_value())
+      << "that is a name, not a password";
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ TEST_P(BadConfiguration, HasTheFindingsThatItNames) {
 
 INSTANTIATE_TEST_SUITE_P(Corpus, BadConfiguration, testing::ValuesIn(corpus()), [](const auto& parameter) {
   std::string name = parameter.param.substr(0, parameter.param.rfind('.'));
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 });
 

@@ -74,9 +74,10 @@ Checked<unsigned> parse_name(Piece piece, const FieldRule& rule) {
   std::string suggestion = did_you_mean(piece.text, rule.names);
   if (suggestion.empty() && piece.text.find_first_of("lw") != std::string_view::npos) return unsupported;
   if (suggestion.empty()) suggestion = fmt::format("{} to {}, or *", rule.lowest, rule.highest);
-  return flaw(piece.offset, fmt::format("{} {} is not a number{}", rule.name, quote(piece.text),
-                                        rule.names.empty() ? "" : " or a name"),
-              suggestion);
+  return flaw(
+      piece.offset,
+      fmt::format("{} {} is not a number{}", rule.name, quote(piece.text), rule.names.empty() ? "" : " or a name"),
+      suggestion);
 }
 
 Checked<unsigned> parse_number(Piece piece, const FieldRule& rule) {
@@ -141,7 +142,8 @@ Checked<unsigned> parse_step(Piece piece, const FieldRule& rule) {
 
 /// `*`, a number, a name or a range, and an optional step.
 Checked<void> parse_item(Piece item, const FieldRule& rule, Field& field) {
-  if (item.text.empty()) return flaw(item.offset, fmt::format("{} has an empty list item", rule.name), "remove the comma");
+  if (item.text.empty())
+    return flaw(item.offset, fmt::format("{} has an empty list item", rule.name), "remove the comma");
   const size_t slash = item.text.find('/');
   const Piece base{item.text.substr(0, slash), item.offset};
   Range range{rule.lowest, rule.is_day_of_week ? 6 : rule.highest};
@@ -170,7 +172,8 @@ Checked<void> parse_item(Piece item, const FieldRule& rule, Field& field) {
 
 Checked<Field> parse_field(Piece piece, const FieldRule& rule) {
   Field field;
-  for (const Piece& item : split(piece, [](char c) { return c == ','; }, true)) {
+  for (const Piece& item : split(
+           piece, [](char c) { return c == ','; }, true)) {
     const auto parsed = parse_item(item, rule, field);
     if (!parsed) return tl::unexpected(parsed.error());
   }
@@ -236,7 +239,8 @@ std::bitset<N> narrow(const std::bitset<60>& values) {
 Checked<CronExpression> CronExpression::parse(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const auto pieces = split({lower, 0}, [](char c) { return c == ' ' || c == '\t'; }, false);
+  const auto pieces = split(
+      {lower, 0}, [](char c) { return c == ' ' || c == '\t'; }, false);
   const auto shape = check_shape(text, pieces);
   if (!shape) return tl::unexpected(shape.error());
 

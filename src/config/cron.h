@@ -18,7 +18,8 @@ namespace spendsync::config {
 class CronExpression {
  public:
   /// Flaws are reported at the exact byte. Refused beside what has no meaning: values out of range, ranges that run
-  /// backwards, steps of 0 or beyond the field, a sixth field, @macros, and days that no chosen month has (30 February).
+  /// backwards, steps of 0 or beyond the field, a sixth field, @macros, and days that no chosen month has (30
+  /// February).
   static Checked<CronExpression> parse(std::string_view text);
 
   /// For constants of the program: aborts where parse() would find a flaw.

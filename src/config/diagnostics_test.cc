@@ -6,8 +6,11 @@ namespace spendsync::config {
 namespace {
 
 TEST(Diagnostic, IsPrintedAsCompilersDo) {
-  const Diagnostic diagnostic{Severity::error, "backup-config.yml", {14, 5},
-                              "unknown key 'retenton' under 'schedules.full'", "did you mean 'retention'?"};
+  const Diagnostic diagnostic{Severity::error,
+                              "backup-config.yml",
+                              {14, 5},
+                              "unknown key 'retenton' under 'schedules.full'",
+                              "did you mean 'retention'?"};
   EXPECT_EQ(diagnostic.to_string(),
             "backup-config.yml:14:5: error: unknown key 'retenton' under 'schedules.full' - did you mean 'retention'?");
   const Diagnostic bare{Severity::warning, "f", {1, 1}, "m", ""};

@@ -186,9 +186,12 @@ struct Explanation {
   std::string_view suggestion;
 };
 constexpr std::array kExplanations = {
-    Explanation{"illegal map value", "':' where no value can begin", "put the text in quotes, or correct the indentation"},
-    Explanation{"end of map not found", "text that belongs to no key above it", "correct its indentation, or put the whole value in quotes"},
-    Explanation{"end of sequence not found", "text that belongs to no item of the list above it", "correct its indentation, or put the whole value in quotes"},
+    Explanation{"illegal map value", "':' where no value can begin",
+                "put the text in quotes, or correct the indentation"},
+    Explanation{"end of map not found", "text that belongs to no key above it",
+                "correct its indentation, or put the whole value in quotes"},
+    Explanation{"end of sequence not found", "text that belongs to no item of the list above it",
+                "correct its indentation, or put the whole value in quotes"},
     Explanation{"end of map flow not found", "'{' is never closed", "add '}', or a comma between its keys"},
     Explanation{"end of sequence flow not found", "'[' is never closed", "add ']', or a comma between its items"},
     Explanation{"illegal flow end", "closing bracket that fits no open one", "remove or correct it"},
@@ -202,7 +205,8 @@ constexpr std::array kExplanations = {
     Explanation{"illegal map key", "a key cannot begin here", "correct the indentation"},
 };
 
-void report(const YAML::Exception& exception, const TreeBuilder& builder, const SourceText& source, Findings& findings) {
+void report(const YAML::Exception& exception, const TreeBuilder& builder, const SourceText& source,
+            Findings& findings) {
   std::string message = fmt::format("malformed YAML: {}", exception.msg);
   std::string suggestion;
   for (const Explanation& known : kExplanations) {

@@ -44,16 +44,23 @@ TEST(Document, CountsColumnsInCharacters) {
 }
 
 TEST(Document, SkipsAByteOrderMarkAndReadsCrlf) {
-  const auto reading = read("\xEF\xBB\xBF" "a: x\r\nb: y\r\n");
+  const auto reading = read(
+      "\xEF\xBB\xBF"
+      "a: x\r\nb: y\r\n");
   ASSERT_TRUE(reading.document.has_value()) << reading.first();
   EXPECT_EQ(reading.document->entries[0].value.text, "x");
   EXPECT_EQ(reading.document->entries[1].value.position, (Position{2, 4}));
 }
 
 TEST(Document, RefusesWhatIsNotUtf8Text) {
-  EXPECT_EQ(read(std::string_view("\xFF\xFE" "a\0", 4)).first(), "f:1:1: error: file is UTF-16 - save the file as UTF-8");
+  EXPECT_EQ(read(std::string_view("\xFF\xFE"
+                                  "a\0",
+                                  4))
+                .first(),
+            "f:1:1: error: file is UTF-16 - save the file as UTF-8");
   EXPECT_EQ(read(std::string_view("a\0b", 3)).first(), "f:1:2: error: invisible character U+0000 - remove it");
-  for (const char* bad : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"}) {
+  for (const char* bad :
+       {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"}) {
     const auto reading = read(std::string("ab") + bad);
     ASSERT_EQ(reading.diagnostics.size(), 1u);
     EXPECT_EQ(reading.diagnostics[0].position, (Position{1, 3}));
@@ -92,7 +99,8 @@ TEST(Document, SeesThatAQuoteIsNeverClosed) {
 
 TEST(PlainMeaning, IsWhatYamlReadersTakeItFor) {
   for (const char* text : {"", "~", "null", "Null"}) EXPECT_EQ(plain_meaning(text), PlainMeaning::null) << text;
-  for (const char* text : {"true", "False", "yes", "NO", "on", "y"}) EXPECT_EQ(plain_meaning(text), PlainMeaning::boolean) << text;
+  for (const char* text : {"true", "False", "yes", "NO", "on", "y"})
+    EXPECT_EQ(plain_meaning(text), PlainMeaning::boolean) << text;
   for (const char* text : {"0", "-1", "1_000", "1.5", ".5", "1e9", "1.5E-3", "0x1F", "0o17", ".inf", "-.INF", ".nan"}) {
     EXPECT_EQ(plain_meaning(text), PlainMeaning::number) << text;
   }

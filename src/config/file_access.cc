@@ -66,11 +66,13 @@ class FileCheck {
     }
     if (std::find(owners_.begin(), owners_.end(), status.st_uid) == owners_.end()) {
       findings_.error(value.position, fmt::format("{} is owned by {}", name, account(status.st_uid)),
-                      fmt::format("give it to root or {}: chown {} {}", account(owners_.back()), account(owners_.back()), value.text));
+                      fmt::format("give it to root or {}: chown {} {}", account(owners_.back()),
+                                  account(owners_.back()), value.text));
     }
     const mode_t mode = status.st_mode & kPermissions;
     if (secret && mode != 0600 && mode != 0400) {
-      findings_.error(value.position, fmt::format("{} has mode {:04o}", name, mode), fmt::format("chmod 600 {}", value.text));
+      findings_.error(value.position, fmt::format("{} has mode {:04o}", name, mode),
+                      fmt::format("chmod 600 {}", value.text));
     }
     if (!secret && (mode & kWritableByOthers) != 0) {
       findings_.error(value.position, fmt::format("{} can be written by others (mode {:04o})", name, mode),
@@ -87,14 +89,16 @@ class FileCheck {
 Identity Identity::of_process() { return {geteuid()}; }
 
 Result<void> check_config_file(const struct stat& status, const std::string& path, Identity identity) {
-  if (!S_ISREG(status.st_mode)) return Error(ErrorKind::refused, fmt::format("configuration {} is not a regular file", path));
+  if (!S_ISREG(status.st_mode))
+    return Error(ErrorKind::refused, fmt::format("configuration {} is not a regular file", path));
   if (status.st_uid != 0 && status.st_uid != identity.running_user) {
     return Error(ErrorKind::refused, fmt::format("configuration {} is owned by {}", path, account(status.st_uid)))
         .with_hint(fmt::format("it must belong to root or {}: chown root {}", account(identity.running_user), path));
   }
   const mode_t mode = status.st_mode & kPermissions;
   if ((mode & kWritableByOthers) != 0) {
-    return Error(ErrorKind::refused, fmt::format("configuration {} can be written by group or others (mode {:04o})", path, mode))
+    return Error(ErrorKind::refused,
+                 fmt::format("configuration {} can be written by group or others (mode {:04o})", path, mode))
         .with_hint(fmt::format("chmod go-w {}", path));
   }
   return ok();

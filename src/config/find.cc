@@ -20,7 +20,8 @@ bool is_there(const std::string& path) {
 
 Result<std::string> asked_for(const std::string& path, std::string_view by) {
   if (path.empty()) {
-    return Error(ErrorKind::invalid, fmt::format("{} names no configuration file", by)).with_exit_code(kConfigurationExitCode);
+    return Error(ErrorKind::invalid, fmt::format("{} names no configuration file", by))
+        .with_exit_code(kConfigurationExitCode);
   }
   if (is_there(path)) return path;
   return Error(ErrorKind::invalid, fmt::format("{} names {}, which does not exist", by, path))
@@ -39,7 +40,8 @@ Result<std::string> find_config(const ConfigPlaces& places) {
     looked += fmt::format(", {}", path);
   }
   return Error(ErrorKind::invalid, fmt::format("no configuration file found; looked at {}", looked))
-      .with_hint("name one with --config; `spendsync-backup config schema` and the sample backup-config.yml show its form")
+      .with_hint(
+          "name one with --config; `spendsync-backup config schema` and the sample backup-config.yml show its form")
       .with_exit_code(kConfigurationExitCode);
 }
 

@@ -58,7 +58,8 @@ Error to_error(const std::vector<Diagnostic>& diagnostics) {
   Error error(ErrorKind::invalid, fmt::format("{}:{}:{}: {}", first->file, place.line, place.column, first->message));
   std::string hint = first->suggestion;
   if (errors > 1) {
-    hint += fmt::format("{}there {} {} more: `config validate` lists all", hint.empty() ? "" : "; ", errors == 2 ? "is" : "are", errors - 1);
+    hint += fmt::format("{}there {} {} more: `config validate` lists all", hint.empty() ? "" : "; ",
+                        errors == 2 ? "is" : "are", errors - 1);
   }
   if (!hint.empty()) error = std::move(error).with_hint(std::move(hint));
   return std::move(error).with_exit_code(kConfigurationExitCode);
@@ -86,7 +87,9 @@ Result<Inspection> inspect_file(const std::string& path) {
   return inspect(*text, path);
 }
 
-Result<LoadedConfig> parse(std::string_view text, std::string_view file) { return loaded_or_error(inspect(text, file)); }
+Result<LoadedConfig> parse(std::string_view text, std::string_view file) {
+  return loaded_or_error(inspect(text, file));
+}
 
 Result<LoadedConfig> load(const std::string& path) {
   Inspection inspection = TRY(inspect_file(path));

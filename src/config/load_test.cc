@@ -111,9 +111,11 @@ TEST(Defaults, OfTheTableAreThoseOfTheStructs) {
 }
 
 TEST(Defaults, OfAnS3TargetAreThoseOfTheStruct) {
-  const auto loaded = MUST(parse("version: 1\nfiles: []\n"
-                                 "storage: { primary: { type: s3, bucket: abc, region: us-west-2, object_lock: {} } }\n"
-                                 "encryption: { keys: [{ type: key-file, path: /srv/k }] }\n", "f"));
+  const auto loaded =
+      MUST(parse("version: 1\nfiles: []\n"
+                 "storage: { primary: { type: s3, bucket: abc, region: us-west-2, object_lock: {} } }\n"
+                 "encryption: { keys: [{ type: key-file, path: /srv/k }] }\n",
+                 "f"));
   const auto& s3 = std::get<S3Target>(loaded.config.storage.primary);
   const S3Target structs;
   EXPECT_EQ(s3.prefix, structs.prefix);
@@ -131,7 +133,9 @@ TEST(Defaults, OfAnS3TargetAreThoseOfTheStruct) {
 
 TEST(Defaults, FollowOtherKeys) {
   const Config config = MUST(parse(minimal("cluster: prod-eu\nrestore: { target_directory: /data/restore }\n"
-                                           "dr_tests: { report_directory: /data/reports }\n"), "f")).config;
+                                           "dr_tests: { report_directory: /data/reports }\n"),
+                                   "f"))
+                            .config;
   EXPECT_EQ(config.database.slot, "spendsync_backup_prod_eu");
   EXPECT_EQ(config.dr_tests.work_directory, "/data/restore");
   EXPECT_EQ(config.dr_tests.runbook, "/data/reports/RUNBOOK.md");
@@ -299,7 +303,8 @@ TEST(EveryKey, ReachesMonitoringAndNotifications) {
   EXPECT_THAT(email.to, ElementsAre("d@e.f"));
   EXPECT_EQ(email.password_file, "/no/password");
   EXPECT_THAT(email.on, ElementsAre(Outcome::success));
-  EXPECT_THAT(std::get<Heartbeat>(monitoring.notifications[3]).jobs, ElementsAre(HeartbeatJob::backup, HeartbeatJob::dr_test));
+  EXPECT_THAT(std::get<Heartbeat>(monitoring.notifications[3]).jobs,
+              ElementsAre(HeartbeatJob::backup, HeartbeatJob::dr_test));
   EXPECT_EQ(config.objectives.rto, hours(2));
   EXPECT_EQ(config.objectives.rpo, minutes(15));
 }
@@ -322,7 +327,8 @@ TEST(EveryKey, ReachesRestoreDrTestsAndContacts) {
   ASSERT_EQ(tests.application.health_checks.size(), 3u);
   EXPECT_EQ(std::get<SqlCheck>(tests.application.health_checks[0].check).statement, "select 2");
   EXPECT_EQ(std::get<HttpCheck>(tests.application.health_checks[1].check).url, "http://127.0.0.1:8080/healthz?x=1");
-  EXPECT_THAT(std::get<CommandCheck>(tests.application.health_checks[2].check).arguments, ElementsAre("/bin/check", "-v"));
+  EXPECT_THAT(std::get<CommandCheck>(tests.application.health_checks[2].check).arguments,
+              ElementsAre("/bin/check", "-v"));
   EXPECT_EQ(config.contacts.database_administrator, "Ann");
   EXPECT_EQ(config.contacts.system_administrator, "Bob");
   EXPECT_EQ(config.contacts.cloud_infrastructure_team, "Cy");
@@ -356,7 +362,8 @@ class ConfigFiles : public testing::Test {
   }
   std::string with_key(const std::string& key) const {
     return "version: 1\nfiles: []\nstorage: { primary: { type: directory, path: /srv/backups } }\n"
-           "encryption:\n  keys:\n    - { type: key-file, path: " + key + " }\n";
+           "encryption:\n  keys:\n    - { type: key-file, path: " +
+           key + " }\n";
   }
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "config-files-"));
@@ -435,15 +442,18 @@ TEST_F(ConfigFiles, EverySecretKeyIsLookedAt) {
   std::vector<int> lines;
   for (const Diagnostic& diagnostic : diagnostics) lines.push_back(diagnostic.position.line);
   EXPECT_THAT(lines, ElementsAre(6, 8, 9, 10));
-  const std::string s3 = "version: 1\nfiles: []\nstorage:\n  primary:\n    type: s3\n    bucket: abc\n    region: us-west-2\n"
-                         "    credentials: { access_key_file: " + open + " }\nencryption: { keys: [{ type: key-file, path: /srv/k }] }\n";
+  const std::string s3 =
+      "version: 1\nfiles: []\nstorage:\n  primary:\n    type: s3\n    bucket: abc\n    region: us-west-2\n"
+      "    credentials: { access_key_file: " +
+      open + " }\nencryption: { keys: [{ type: key-file, path: /srv/k }] }\n";
   EXPECT_THAT(findings(s3), testing::StartsWith("f:8:37: error: secret file"));
 }
 
 TEST_F(ConfigFiles, CertificatesMayBeReadButNotWrittenByOthers) {
   const auto with_escrow = [&](const std::string& pem) {
     return "version: 1\nfiles: []\nstorage: { primary: { type: directory, path: /srv/backups } }\n"
-           "encryption:\n  keys:\n    - { type: key-file, path: /srv/k }\n    - { type: escrow, public_key: " + pem + " }\n";
+           "encryption:\n  keys:\n    - { type: key-file, path: /srv/k }\n    - { type: escrow, public_key: " +
+           pem + " }\n";
   };
   EXPECT_EQ(findings(with_escrow(make("pem", "x", 0644))), "");
   EXPECT_THAT(findings(with_escrow(make("pem", "x", 0664))), HasSubstr("f:7:35: error: file"));

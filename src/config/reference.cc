@@ -27,38 +27,60 @@ std::string choices_of(const std::vector<std::string_view>& choices) {
 
 std::string file_kind(FileRule rule) {
   switch (rule) {
-    case FileRule::none: return "absolute path";
-    case FileRule::secret: return "absolute path of a secret file (0600 or 0400)";
-    case FileRule::trusted: return "absolute path of a file that others cannot write";
+    case FileRule::none:
+      return "absolute path";
+    case FileRule::secret:
+      return "absolute path of a secret file (0600 or 0400)";
+    case FileRule::trusted:
+      return "absolute path of a file that others cannot write";
   }
   return {};
 }
 
 std::string describe(const Type& type) {
   switch (type.kind) {
-    case Kind::section: return "section";
+    case Kind::section:
+      return "section";
     case Kind::variant: {
       std::vector<std::string_view> names;
       for (const Section* section : type.variants) names.push_back(section->name);
       return "section of type " + choices_of(names);
     }
-    case Kind::list: return "list: " + describe(*type.element);
-    case Kind::text: return type.text.description.empty() ? "text" : std::string(type.text.description);
-    case Kind::path: return file_kind(type.file);
-    case Kind::boolean: return "`true`, `false`";
-    case Kind::integer: return type.lowest == type.highest ? fmt::format("`{}`", type.lowest) : "number" + limits_of(type, format_plain);
-    case Kind::percent: return fmt::format("percentage, {} to {} %", type.lowest, type.highest);
-    case Kind::duration: return "duration" + limits_of(type, format_exact_duration);
-    case Kind::size: return "size" + limits_of(type, format_exact_size);
-    case Kind::rate: return type.lowest == 0 ? "size a second, or 0" : fmt::format("size a second, at least {}", format_exact_size(type.lowest));
-    case Kind::cron: return "cron expression";
-    case Kind::time_zone: return "time zone";
-    case Kind::choice: return choices_of(type.choices);
-    case Kind::address: return "address and port";
-    case Kind::url: return fmt::format("URL: {}", choices_of(type.url.schemes));
-    case Kind::email: return "e-mail address";
-    case Kind::connection: return "libpq connection string";
-    case Kind::workers: return "`auto` or a number" + limits_of(type, format_plain);
+    case Kind::list:
+      return "list: " + describe(*type.element);
+    case Kind::text:
+      return type.text.description.empty() ? "text" : std::string(type.text.description);
+    case Kind::path:
+      return file_kind(type.file);
+    case Kind::boolean:
+      return "`true`, `false`";
+    case Kind::integer:
+      return type.lowest == type.highest ? fmt::format("`{}`", type.lowest) : "number" + limits_of(type, format_plain);
+    case Kind::percent:
+      return fmt::format("percentage, {} to {} %", type.lowest, type.highest);
+    case Kind::duration:
+      return "duration" + limits_of(type, format_exact_duration);
+    case Kind::size:
+      return "size" + limits_of(type, format_exact_size);
+    case Kind::rate:
+      return type.lowest == 0 ? "size a second, or 0"
+                              : fmt::format("size a second, at least {}", format_exact_size(type.lowest));
+    case Kind::cron:
+      return "cron expression";
+    case Kind::time_zone:
+      return "time zone";
+    case Kind::choice:
+      return choices_of(type.choices);
+    case Kind::address:
+      return "address and port";
+    case Kind::url:
+      return fmt::format("URL: {}", choices_of(type.url.schemes));
+    case Kind::email:
+      return "e-mail address";
+    case Kind::connection:
+      return "libpq connection string";
+    case Kind::workers:
+      return "`auto` or a number" + limits_of(type, format_plain);
   }
   CHECK(false);
 }
@@ -85,7 +107,8 @@ class Reference {
       out_ += fmt::format("| `{}` | {} | {} | {} |\n", field.key, describe(*field.type), default_of(field), field.help);
     }
     out_ += "\n";
-    if (!section.exactly_one_of.empty()) out_ += fmt::format("Exactly one of {}.\n\n", choices_of(section.exactly_one_of));
+    if (!section.exactly_one_of.empty())
+      out_ += fmt::format("Exactly one of {}.\n\n", choices_of(section.exactly_one_of));
     for (const Field& field : section.fields) {
       write_inner(*field.type, path.empty() ? std::string(field.key) : fmt::format("{}.{}", path, field.key));
     }
@@ -100,7 +123,8 @@ class Reference {
     if (type.kind != Kind::variant) return;
     if (path == "storage.secondary") return;  // the same as primary
     for (const Section* section : type.variants) {
-      heading(fmt::format("{}, type {}", path == "storage.primary" ? "storage.primary and storage.secondary" : path, section->name));
+      heading(fmt::format("{}, type {}", path == "storage.primary" ? "storage.primary and storage.secondary" : path,
+                          section->name));
       write_section(*section, path);
     }
   }

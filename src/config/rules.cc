@@ -65,18 +65,21 @@ class Rules {
     for (size_t i = 0; i < config_.files.size(); ++i) {
       const FileSet& set = config_.files[i];
       if (!names.insert(set.name).second) {
-        findings_.error(place(fmt::format("files[{}].name", i)), fmt::format("two sets of files are named '{}'", set.name),
+        findings_.error(place(fmt::format("files[{}].name", i)),
+                        fmt::format("two sets of files are named '{}'", set.name),
                         "names must differ: restores use them as folders");
       }
       for (size_t j = 0; j < set.paths.size(); ++j) {
         const std::string at = fmt::format("files[{}].paths[{}]", i, j);
         const auto [owner, is_new] = owners.emplace(set.paths[j], set.name);
         if (!is_new && owner->second != set.name) {
-          findings_.error(place(at), fmt::format("'{}': {} is already in the set '{}'", at, quote(set.paths[j]), owner->second),
+          findings_.error(place(at),
+                          fmt::format("'{}': {} is already in the set '{}'", at, quote(set.paths[j]), owner->second),
                           "keep it in one set");
         }
         if (set.paths[j].find_first_of("*?[") != std::string::npos) {
-          findings_.warning(place(at), fmt::format("'{}': patterns are not expanded", at), "name the directory that holds the files");
+          findings_.warning(place(at), fmt::format("'{}': patterns are not expanded", at),
+                            "name the directory that holds the files");
         }
       }
     }
@@ -87,7 +90,8 @@ class Rules {
     for (const char* region : {"primary", "secondary"}) check_prefix(region);
     if (!storage.secondary) {
       if (storage.acknowledge == Acknowledge::both) {
-        findings_.error(place("storage.acknowledge"), "'storage.acknowledge' is both, but there is no 'storage.secondary'",
+        findings_.error(place("storage.acknowledge"),
+                        "'storage.acknowledge' is both, but there is no 'storage.secondary'",
                         "add a secondary, or write any");
       }
       return;
@@ -100,7 +104,8 @@ class Rules {
       findings_.error(place("storage.secondary.bucket"), "'storage.secondary' is the same bucket as 'storage.primary'",
                       "use a bucket in another region");
     } else if (first->region == second->region) {
-      findings_.warning(place("storage.secondary.region"), fmt::format("both stores are in {}: losing that region loses both", first->region),
+      findings_.warning(place("storage.secondary.region"),
+                        fmt::format("both stores are in {}: losing that region loses both", first->region),
                         "use another region");
     }
   }
@@ -114,7 +119,8 @@ class Rules {
       const size_t at = with_slashes.find(bad);
       const bool trailing = bad == "//" && at + 2 == with_slashes.size();  // "prefix/" is fine
       if (at != std::string::npos && !trailing) {
-        findings_.error(prefix->position, fmt::format("'{}': {} holds an empty or dotted part", path, quote(prefix->text)),
+        findings_.error(prefix->position,
+                        fmt::format("'{}': {} holds an empty or dotted part", path, quote(prefix->text)),
                         "write names with single slashes between");
         return;
       }
@@ -126,7 +132,8 @@ class Rules {
     const auto* second = std::get_if<DirectoryTarget>(&*config_.storage.secondary);
     if (first == nullptr || second == nullptr) return;
     if (is_inside(second->path, first->path) || is_inside(first->path, second->path)) {
-      findings_.error(place("storage.secondary.path"), "'storage.secondary' is the same directory as 'storage.primary' or inside of it",
+      findings_.error(place("storage.secondary.path"),
+                      "'storage.secondary' is the same directory as 'storage.primary' or inside of it",
                       "use a directory on another disk");
     }
   }
@@ -141,11 +148,13 @@ class Rules {
         findings_.error(store->position, fmt::format("'{}' is inside database.data_directory", path),
                         "what destroys the database must not destroy its backups");
       }
-      for (std::string_view other : {"restore.target_directory", "state_directory", "dr_tests.work_directory", "dr_tests.report_directory"}) {
+      for (std::string_view other :
+           {"restore.target_directory", "state_directory", "dr_tests.work_directory", "dr_tests.report_directory"}) {
         const Value* directory = find_path(root_, other);
         if (other == "dr_tests.work_directory" && directory->is_default()) continue;  // restore.target_directory again
         if (is_inside(directory->text, store->text)) {
-          findings_.error(place({other, path}), fmt::format("'{}' is inside the repository '{}'", other, path), "use a directory of its own");
+          findings_.error(place({other, path}), fmt::format("'{}' is inside the repository '{}'", other, path),
+                          "use a directory of its own");
         }
       }
       for (size_t i = 0; i < config_.encryption.keys.size(); ++i) {
@@ -160,8 +169,10 @@ class Rules {
   }
 
   void check_credentials_of_all() {
-    for (const char* region : {"primary", "secondary"}) check_credentials(fmt::format("storage.{}.credentials", region));
-    for (size_t i = 0; i < config_.encryption.keys.size(); ++i) check_credentials(fmt::format("encryption.keys[{}].credentials", i));
+    for (const char* region : {"primary", "secondary"})
+      check_credentials(fmt::format("storage.{}.credentials", region));
+    for (size_t i = 0; i < config_.encryption.keys.size(); ++i)
+      check_credentials(fmt::format("encryption.keys[{}].credentials", i));
   }
 
   /// One source, except for the two pairs that belong together.
@@ -172,9 +183,10 @@ class Rules {
     const bool pair = value->members.size() == 2 && ((has("access_key_file") && has("profile")) ||
                                                      (has("role_arn") && has("web_identity_token_file")));
     if (pair) return;
-    findings_.error(value->position, fmt::format("'{}' names several sources", path),
-                    "one of profile, role_arn, web_identity_token_file and access_key_file; together only access_key_file "
-                    "with profile, and role_arn with web_identity_token_file");
+    findings_.error(
+        value->position, fmt::format("'{}' names several sources", path),
+        "one of profile, role_arn, web_identity_token_file and access_key_file; together only access_key_file "
+        "with profile, and role_arn with web_identity_token_file");
   }
 
   void check_keys() {
@@ -195,18 +207,23 @@ class Rules {
         identity = "escrow " + std::get<EscrowKey>(keys[i]).public_key_path;
       }
       if (!seen.insert(identity).second) {
-        findings_.error(place(fmt::format("encryption.keys[{}]", i)), fmt::format("'encryption.keys[{}]' is in the list twice", i), "remove one");
+        findings_.error(place(fmt::format("encryption.keys[{}]", i)),
+                        fmt::format("'encryption.keys[{}]' is in the list twice", i), "remove one");
       }
     }
     if (openers == 0) {
-      findings_.error(place("encryption.keys"), "an escrow key alone can seal but not open: no backup could be verified or restored here",
+      findings_.error(place("encryption.keys"),
+                      "an escrow key alone can seal but not open: no backup could be verified or restored here",
                       "add a key of type key-file or aws-kms");
     }
-    const bool only_one_region = openers > 0 && kms_regions.size() == 1 &&
-                                 std::none_of(keys.begin(), keys.end(), [](const auto& k) { return std::holds_alternative<KeyFile>(k); });
+    const bool only_one_region =
+        openers > 0 && kms_regions.size() == 1 &&
+        std::none_of(keys.begin(), keys.end(), [](const auto& k) { return std::holds_alternative<KeyFile>(k); });
     if (config_.storage.secondary && only_one_region) {
-      findings_.warning(place("encryption.keys"), fmt::format("every key that opens is in {}: losing that region loses both stores", *kms_regions.begin()),
-                        "add a key in the secondary's region");
+      findings_.warning(
+          place("encryption.keys"),
+          fmt::format("every key that opens is in {}: losing that region loses both stores", *kms_regions.begin()),
+          "add a key in the secondary's region");
     }
   }
 
@@ -218,7 +235,8 @@ class Rules {
       const std::string path = fmt::format("dr_tests.application.health_checks[{}]", i);
       check_command(path + ".command");
       if (!names.insert(checks[i].name).second) {
-        findings_.error(place(path + ".name"), fmt::format("two health checks are named {}", quote(checks[i].name)), "names must differ");
+        findings_.error(place(path + ".name"), fmt::format("two health checks are named {}", quote(checks[i].name)),
+                        "names must differ");
       }
     }
   }
@@ -226,7 +244,8 @@ class Rules {
   void check_command(const std::string& path) {
     const Value* command = find_path(root_, path);
     if (command == nullptr || command->items.empty() || command->items[0].text.starts_with('/')) return;
-    findings_.error(command->items[0].position, fmt::format("'{}': program {} is not an absolute path", path, quote(command->items[0].text)),
+    findings_.error(command->items[0].position,
+                    fmt::format("'{}': program {} is not an absolute path", path, quote(command->items[0].text)),
                     "write the program's path from / on; PATH is not searched");
   }
 
@@ -239,12 +258,14 @@ class Rules {
       const int64_t whole = kept / between_fulls;
       const int64_t fewest = kept % between_fulls == seconds(0) ? whole - 1 : whole;
       findings_.warning(place({"schedules.full.retention", "schedules.full.cron"}),
-                        fmt::format("full every {} with retention {} leaves {}-{} recoverable fulls", brief(between_fulls), brief(kept), fewest, fewest + 1),
+                        fmt::format("full every {} with retention {} leaves {}-{} recoverable fulls",
+                                    brief(between_fulls), brief(kept), fewest, fewest + 1),
                         "keep at least two: a damaged one must not be the only one");
     }
-    warn_if_longer("schedules.verify.cron", "schedules.full.retention", schedules.verify.longest_gap(), kept,
-                   "verification every {} is rarer than full retention {}: damage could be noticed when no good full is left",
-                   "verify more often");
+    warn_if_longer(
+        "schedules.verify.cron", "schedules.full.retention", schedules.verify.longest_gap(), kept,
+        "verification every {} is rarer than full retention {}: damage could be noticed when no good full is left",
+        "verify more often");
     const seconds logs_kept = schedules.transaction_logs.retention;
     const seconds between_bases = CronExpression::longest_gap(schedules.full.cron, schedules.incremental.cron);
     warn_if_longer("schedules.transaction_logs.retention", "schedules.incremental.cron", between_bases, logs_kept,
@@ -254,7 +275,8 @@ class Rules {
     check_object_lock("secondary");
   }
 
-  void warn_if_longer(std::string_view at, std::string_view or_at, seconds what, seconds limit, const char* message, const char* suggestion) {
+  void warn_if_longer(std::string_view at, std::string_view or_at, seconds what, seconds limit, const char* message,
+                      const char* suggestion) {
     if (what <= limit) return;
     findings_.warning(place({at, or_at}), fmt::format(fmt::runtime(message), brief(what), brief(limit)), suggestion);
   }
@@ -271,7 +293,8 @@ class Rules {
       const Value* lock = find_path(root_, path);
       if (lock == nullptr || seconds(lock->number) <= retention) continue;
       findings_.warning(place({path, fmt::format("storage.{}.object_lock", region)}),
-                        fmt::format("'{}' {} is longer than its retention {}: what expires cannot be deleted yet", path, brief(seconds(lock->number)), brief(retention)),
+                        fmt::format("'{}' {} is longer than its retention {}: what expires cannot be deleted yet", path,
+                                    brief(seconds(lock->number)), brief(retention)),
                         "lock no longer than it is kept");
     }
   }
@@ -327,7 +350,9 @@ void derive_defaults(Value& root, Findings& findings) {
   std::replace(slot.begin(), slot.end(), '-', '_');
   constexpr size_t kLongestSlot = 63;  // NAMEDATALEN - 1
   if (database->find("slot") == nullptr && slot.size() > kLongestSlot) {
-    findings.error(cluster->position, fmt::format("the slot's name made of cluster '{}' would have {} characters, more than {}", cluster->text, slot.size(), kLongestSlot),
+    findings.error(cluster->position,
+                   fmt::format("the slot's name made of cluster '{}' would have {} characters, more than {}",
+                               cluster->text, slot.size(), kLongestSlot),
                    "set 'database.slot'");
   }
   add_default(*database, *database->type->section, "slot", std::move(slot));

@@ -38,11 +38,13 @@ struct Quantity {
 Checked<Quantity> parse_quantity(std::string_view text, std::string_view what, std::string_view example) {
   const std::string hint = fmt::format("for example '{}'", example);
   if (text.empty()) return flaw(0, fmt::format("{} is empty", what), hint);
-  if (text.front() == '-' || text.front() == '+') return flaw(0, fmt::format("{} {} has a sign", what, quote(text)), hint);
+  if (text.front() == '-' || text.front() == '+')
+    return flaw(0, fmt::format("{} {} has a sign", what, quote(text)), hint);
   const size_t digits = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
   if (digits == 0) return flaw(0, fmt::format("{} {} does not begin with a number", what, quote(text)), hint);
   if (digits < text.size() && (text[digits] == '.' || text[digits] == ',')) {
-    return flaw(digits, fmt::format("{} {} is not a whole number of its unit", what, quote(text)), "use a smaller unit");
+    return flaw(digits, fmt::format("{} {} is not a whole number of its unit", what, quote(text)),
+                "use a smaller unit");
   }
   const auto count = to_number(text.substr(0, digits));
   if (!count) return flaw(0, fmt::format("{} {} is too large", what, quote(text)));
@@ -122,7 +124,9 @@ CheckedScalar parse_boolean(std::string_view text) {
   const bool means_true = lower == "yes" || lower == "on" || lower == "y" || lower == "true" || lower == "1";
   const bool means_false = lower == "no" || lower == "off" || lower == "n" || lower == "false" || lower == "0";
   return flaw(0, fmt::format("{} is neither true nor false", quote(text)),
-              means_true ? "write true" : means_false ? "write false" : "write true or false");
+              means_true    ? "write true"
+              : means_false ? "write false"
+                            : "write true or false");
 }
 
 CheckedScalar parse_integer(std::string_view text, const Type& type) {
@@ -145,7 +149,8 @@ CheckedScalar parse_percent(std::string_view text, const Type& type) {
   if (!digits.ends_with('%')) return flaw(0, fmt::format("percentage {} has no %", quote(text)), "for example '25 %'");
   digits.remove_suffix(1);
   while (digits.ends_with(' ')) digits.remove_suffix(1);
-  if (!all_digits(digits)) return flaw(0, fmt::format("{} is not a whole percentage", quote(text)), "for example '25 %'");
+  if (!all_digits(digits))
+    return flaw(0, fmt::format("{} is not a whole percentage", quote(text)), "for example '25 %'");
   const auto number = to_number(digits);
   if (!number) return flaw(0, fmt::format("{} is too large", quote(text)));
   return with_limits(*number, fmt::format("{} %", *number), type, [](int64_t n) { return fmt::format("{} %", n); });
@@ -193,8 +198,9 @@ bool in_class(char c, std::string_view characters) {
 
 CheckedScalar parse_text(std::string_view text, const TextRule& rule) {
   if (text.size() < rule.shortest) {
-    return flaw(0, text.empty() ? "text is empty" : fmt::format("{} is shorter than {} characters", quote(text), rule.shortest),
-                std::string(rule.description));
+    return flaw(
+        0, text.empty() ? "text is empty" : fmt::format("{} is shorter than {} characters", quote(text), rule.shortest),
+        std::string(rule.description));
   }
   for (size_t i = 0; i < text.size(); ++i) {
     const std::string_view allowed = i == 0 && !rule.first.empty() ? rule.first : rule.rest;
@@ -208,7 +214,8 @@ CheckedScalar parse_text(std::string_view text, const TextRule& rule) {
                 rule.description.empty() ? "one line of text" : std::string(rule.description));
   }
   if (text.size() > rule.longest) {
-    return flaw(0, fmt::format("{} has more than {} characters", quote(text), rule.longest), std::string(rule.description));
+    return flaw(0, fmt::format("{} has more than {} characters", quote(text), rule.longest),
+                std::string(rule.description));
   }
   return Scalar{std::string(text)};
 }
@@ -216,14 +223,16 @@ CheckedScalar parse_text(std::string_view text, const TextRule& rule) {
 CheckedScalar parse_path(std::string_view text) {
   constexpr size_t kLongest = 4095;  // PATH_MAX without its NUL
   if (text.starts_with('~')) {
-    return flaw(0, fmt::format("path {} begins with ~, which is not expanded", quote(text)), "write the path from / on");
+    return flaw(0, fmt::format("path {} begins with ~, which is not expanded", quote(text)),
+                "write the path from / on");
   }
   if (!text.starts_with('/')) {
     return flaw(0, fmt::format("path {} is not absolute", quote(text)), "write the path from / on");
   }
   if (text.size() > kLongest) return flaw(0, fmt::format("path has more than {} bytes", kLongest));
   const size_t control = static_cast<size_t>(
-      std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }) - text.begin());
+      std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }) -
+      text.begin());
   if (control < text.size()) return flaw(control, "path holds a control character", "one path, on one line");
   std::string path(text);
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -300,7 +309,8 @@ Checked<HostAndPort> split_host(std::string_view text) {
     result.host = text.substr(0, after);
   }
   if (after == text.size()) return result;
-  if (text[after] != ':') return flaw(after, fmt::format("{} stands where ':' and a port belong", quote(text.substr(after))));
+  if (text[after] != ':')
+    return flaw(after, fmt::format("{} stands where ':' and a port belong", quote(text.substr(after))));
   result.has_port = true;
   result.port_offset = after + 1;
   result.port = text.substr(after + 1);
@@ -322,8 +332,9 @@ Checked<size_t> check_user(std::string_view authority, const UrlRule& rule) {
   const size_t at = authority.rfind('@');
   if (at == std::string_view::npos) return size_t{0};
   if (authority.substr(0, at).find(':') != std::string_view::npos) {
-    return flaw(0, "a URL must not hold a password", rule.user ? "put it into a file and name that in 'password_file'"
-                                                               : "credentials have keys of their own");
+    return flaw(
+        0, "a URL must not hold a password",
+        rule.user ? "put it into a file and name that in 'password_file'" : "credentials have keys of their own");
   }
   if (!rule.user) return flaw(0, "a URL must not hold a user here", "credentials have keys of their own");
   return at + 1;
@@ -353,7 +364,8 @@ CheckedScalar parse_url(std::string_view text, const UrlRule& rule) {
     return flaw(host_offset, fmt::format("host {} is not possible", quote(host->host)));
   }
   if (host->has_port && !to_port(host->port)) {
-    return flaw(host_offset + host->port_offset, fmt::format("port {} is not possible", quote(host->port)), "1 to 65535");
+    return flaw(host_offset + host->port_offset, fmt::format("port {} is not possible", quote(host->port)),
+                "1 to 65535");
   }
   const std::string_view rest = text.substr(end);
   if (!rule.path && !rest.empty() && rest != "/") {
@@ -385,25 +397,42 @@ CheckedScalar parse_cron(std::string_view text) {
 
 Checked<Scalar> parse_scalar(std::string_view text, const Type& type) {
   switch (type.kind) {
-    case Kind::text: return parse_text(text, type.text);
-    case Kind::path: return parse_path(text);
-    case Kind::boolean: return parse_boolean(text);
-    case Kind::integer: return parse_integer(text, type);
-    case Kind::percent: return parse_percent(text, type);
-    case Kind::duration: return parse_duration_value(text, type);
-    case Kind::size: return parse_size_value(text, type);
-    case Kind::rate: return parse_rate(text, type);
-    case Kind::cron: return parse_cron(text);
-    case Kind::time_zone: return parse_zone(text);
-    case Kind::choice: return parse_choice(text, type);
-    case Kind::address: return parse_address_value(text);
-    case Kind::url: return parse_url(text, type.url);
-    case Kind::email: return parse_email(text);
-    case Kind::connection: return parse_connection(text);
-    case Kind::workers: return parse_workers(text, type);
+    case Kind::text:
+      return parse_text(text, type.text);
+    case Kind::path:
+      return parse_path(text);
+    case Kind::boolean:
+      return parse_boolean(text);
+    case Kind::integer:
+      return parse_integer(text, type);
+    case Kind::percent:
+      return parse_percent(text, type);
+    case Kind::duration:
+      return parse_duration_value(text, type);
+    case Kind::size:
+      return parse_size_value(text, type);
+    case Kind::rate:
+      return parse_rate(text, type);
+    case Kind::cron:
+      return parse_cron(text);
+    case Kind::time_zone:
+      return parse_zone(text);
+    case Kind::choice:
+      return parse_choice(text, type);
+    case Kind::address:
+      return parse_address_value(text);
+    case Kind::url:
+      return parse_url(text, type.url);
+    case Kind::email:
+      return parse_email(text);
+    case Kind::connection:
+      return parse_connection(text);
+    case Kind::workers:
+      return parse_workers(text, type);
     case Kind::section:
     case Kind::variant:
-    case Kind::list: break;
+    case Kind::list:
+      break;
   }
   CHECK(false);
 }
@@ -439,8 +468,9 @@ std::string format_exact_duration(int64_t duration_seconds) {
 }
 
 std::string format_exact_size(int64_t bytes) {
-  static const std::vector<Unit> units = {{"PiB", int64_t{1} << 50}, {"TiB", int64_t{1} << 40}, {"GiB", int64_t{1} << 30},
-                                          {"MiB", int64_t{1} << 20}, {"KiB", int64_t{1} << 10}, {"B", 1}};
+  static const std::vector<Unit> units = {{"PiB", int64_t{1} << 50}, {"TiB", int64_t{1} << 40},
+                                          {"GiB", int64_t{1} << 30}, {"MiB", int64_t{1} << 20},
+                                          {"KiB", int64_t{1} << 10}, {"B", 1}};
   return format_with_units(bytes, units, false);
 }
 

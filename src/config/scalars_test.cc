@@ -33,8 +33,8 @@ TEST(Duration, PointsAtTheUnitThatItDoesNotKnow) {
 }
 
 TEST(Duration, RefusesWhatIsNoWholeNumberWithAUnit) {
-  for (const char* text : {"", "weeks", "4", "-4 weeks", "+4 weeks", "1.5 weeks", "1,5 weeks", "1 week 2 days", "4\tweeks",
-                           "99999999999999999999 s", "99999999999999999 weeks", "0x10 s", " 4 weeks"}) {
+  for (const char* text : {"", "weeks", "4", "-4 weeks", "+4 weeks", "1.5 weeks", "1,5 weeks", "1 week 2 days",
+                           "4\tweeks", "99999999999999999999 s", "99999999999999999 weeks", "0x10 s", " 4 weeks"}) {
     EXPECT_FALSE(parse_duration(text).has_value()) << text;
   }
 }
@@ -157,9 +157,9 @@ TEST(Url, AllowsPlainHttpOnLoopbackOnly) {
   EXPECT_TRUE(parse_scalar("https://s3.example.com:9000/", endpoint).has_value());
   EXPECT_TRUE(parse_scalar("http://127.0.0.1:9000", endpoint).has_value());
   EXPECT_TRUE(parse_scalar("http://[::1]:9000", endpoint).has_value());
-  for (const char* text : {"http://s3.example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "https://",
-                           "https:///x", "https://h:0", "https://h:99999", "https://h/p", "https://h?q", "https://u@h",
-                           "https://a b", "HTTPS://h"}) {
+  for (const char* text :
+       {"http://s3.example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "https://", "https:///x",
+        "https://h:0", "https://h:99999", "https://h/p", "https://h?q", "https://u@h", "https://a b", "HTTPS://h"}) {
     EXPECT_FALSE(parse_scalar(text, endpoint).has_value()) << text;
   }
 }
@@ -189,7 +189,8 @@ TEST(Text, NamesTheCharacterThatIsNotAllowed) {
 TEST(EmailAddress, IsTheBareForm) {
   const Type email = of_kind(Kind::email);
   EXPECT_TRUE(parse_scalar("dba@example.com", email).has_value());
-  for (const char* text : {"", "dba", "@example.com", "dba@", "a@b@c", "A <a@b.c>", "a@b.c, d@e.f", "a@b\r\nBcc: x@y"}) {
+  for (const char* text :
+       {"", "dba", "@example.com", "dba@", "a@b@c", "A <a@b.c>", "a@b.c, d@e.f", "a@b\r\nBcc: x@y"}) {
     EXPECT_FALSE(parse_scalar(text, email).has_value()) << text;
   }
 }

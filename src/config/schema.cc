@@ -96,7 +96,8 @@ Json default_of(const Node& node, const Type& type) {
   }
   if (node.kind == Node::Kind::map) {
     Json object = Json::object();
-    for (const Node::Entry& entry : node.entries) object.set(entry.key, default_of(entry.value, *type.section->find(entry.key)->type));
+    for (const Node::Entry& entry : node.entries)
+      object.set(entry.key, default_of(entry.value, *type.section->find(entry.key)->type));
     return object;
   }
   if (type.kind == Kind::boolean) return Json(node.text == "true");
@@ -164,28 +165,46 @@ std::string url_pattern(const UrlRule& rule) {
 
 Json schema_of(const Type& type) {
   switch (type.kind) {
-    case Kind::section: return section_schema(*type.section, "");
-    case Kind::variant: return variant_schema(type);
-    case Kind::list: return list_schema(type);
-    case Kind::text: return text_schema(type.text);
-    case Kind::path: return pattern("^/");
-    case Kind::boolean: return typed("boolean");
-    case Kind::integer: return integer_schema(type);
-    case Kind::percent: return pattern("^[0-9]{1,3} *%$");
-    case Kind::duration: return pattern(fmt::format("^[0-9]+ *({})$", alternatives(duration_units())));
-    case Kind::size: return pattern(fmt::format("^{}$", size_pattern()));
+    case Kind::section:
+      return section_schema(*type.section, "");
+    case Kind::variant:
+      return variant_schema(type);
+    case Kind::list:
+      return list_schema(type);
+    case Kind::text:
+      return text_schema(type.text);
+    case Kind::path:
+      return pattern("^/");
+    case Kind::boolean:
+      return typed("boolean");
+    case Kind::integer:
+      return integer_schema(type);
+    case Kind::percent:
+      return pattern("^[0-9]{1,3} *%$");
+    case Kind::duration:
+      return pattern(fmt::format("^[0-9]+ *({})$", alternatives(duration_units())));
+    case Kind::size:
+      return pattern(fmt::format("^{}$", size_pattern()));
     case Kind::rate: {
       Json rate = pattern(fmt::format("^{}(/s)?$", size_pattern()));
       return type.lowest == 0 ? either(constant(0), std::move(rate)) : rate;
     }
-    case Kind::cron: return pattern("^ *[^ ]+( +[^ ]+){4} *$");
-    case Kind::time_zone: return pattern("^[A-Za-z][A-Za-z0-9_+/-]*$");
-    case Kind::choice: return choice_schema(type);
-    case Kind::address: return pattern("^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+|localhost):[0-9]{1,5}$");
-    case Kind::url: return pattern(url_pattern(type.url));
-    case Kind::email: return pattern("^[^@ ]+@[^@ ]+$");
-    case Kind::connection: return typed("string");
-    case Kind::workers: return either(constant("auto"), integer_schema(type));
+    case Kind::cron:
+      return pattern("^ *[^ ]+( +[^ ]+){4} *$");
+    case Kind::time_zone:
+      return pattern("^[A-Za-z][A-Za-z0-9_+/-]*$");
+    case Kind::choice:
+      return choice_schema(type);
+    case Kind::address:
+      return pattern("^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+|localhost):[0-9]{1,5}$");
+    case Kind::url:
+      return pattern(url_pattern(type.url));
+    case Kind::email:
+      return pattern("^[^@ ]+@[^@ ]+$");
+    case Kind::connection:
+      return typed("string");
+    case Kind::workers:
+      return either(constant("auto"), integer_schema(type));
   }
   CHECK(false);
 }

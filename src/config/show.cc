@@ -15,10 +15,13 @@ bool is_safe_plain(std::string_view text) {
   if (plain_meaning(text) != PlainMeaning::text) return false;
   const bool starts_well = std::isalpha(static_cast<unsigned char>(text.front())) != 0 || text.front() == '/' ||
                            std::isdigit(static_cast<unsigned char>(text.front())) != 0;
-  return starts_well && std::all_of(text.begin(), text.end(), [](char c) {
-           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/' || c == '-' || c == '_' || c == '.' ||
-                  c == '@' || c == ' ' || c == '%';
-         }) && !text.ends_with(' ');
+  return starts_well &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) {
+                       return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/' || c == '-' || c == '_' ||
+                              c == '.' || c == '@' || c == ' ' || c == '%';
+                     }) &&
+         !text.ends_with(' ');
 }
 
 std::string quoted(std::string_view text) {
@@ -111,7 +114,9 @@ class YamlWriter {
     }
   }
 
-  void line(const std::string& text, const Value& value) { out_ += fmt::format("{}  # {}\n", text, origin_of(value, file_)); }
+  void line(const std::string& text, const Value& value) {
+    out_ += fmt::format("{}  # {}\n", text, origin_of(value, file_));
+  }
 
   const std::string& file_;
   std::string out_;
@@ -136,7 +141,8 @@ class JsonWriter {
     Json object = Json::object();
     if (value.type->kind == Kind::variant) object.set("type", value.text);
     for (const Value::Member& member : value.members) {
-      object.set(member.key, write(member.value, path.empty() ? std::string(member.key) : fmt::format("{}.{}", path, member.key)));
+      object.set(member.key,
+                 write(member.value, path.empty() ? std::string(member.key) : fmt::format("{}.{}", path, member.key)));
     }
     return object;
   }

@@ -45,9 +45,10 @@ CodePoint decode(std::string_view text, size_t at) {
 /// Characters that a reader of the file cannot see but YAML or a terminal acts on.
 bool is_forbidden(uint32_t c) {
   if (c < 0x20) return c != '\n' && c != '\t';
-  if (c == 0x7F || (c >= 0x80 && c <= 0x9F)) return true;                                     // DEL, C1
-  if (c == 0x2028 || c == 0x2029 || c == 0xFEFF) return true;                                 // line ends of YAML 1.1
-  return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || (c >= 0x200B && c <= 0x200F);  // bidi, zero width
+  if (c == 0x7F || (c >= 0x80 && c <= 0x9F)) return true;      // DEL, C1
+  if (c == 0x2028 || c == 0x2029 || c == 0xFEFF) return true;  // line ends of YAML 1.1
+  return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
+         (c >= 0x200B && c <= 0x200F);  // bidi, zero width
 }
 
 /// CRLF becomes LF; any other carriage return stays and is found by the scan.

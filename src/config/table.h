@@ -10,25 +10,25 @@
 namespace spendsync::config {
 
 enum class Kind {
-  section,       // keys and values
-  variant,       // a section whose `type` key says which keys it takes
+  section,  // keys and values
+  variant,  // a section whose `type` key says which keys it takes
   list,
   text,
-  path,          // absolute
+  path,  // absolute
   boolean,
   integer,
-  percent,       // "25 %" or, where the type says so, a bare number
-  duration,      // "48 hours"
-  size,          // "500 GiB"
-  rate,          // a size a second, or 0
+  percent,   // "25 %" or, where the type says so, a bare number
+  duration,  // "48 hours"
+  size,      // "500 GiB"
+  rate,      // a size a second, or 0
   cron,
   time_zone,
   choice,
-  address,       // "127.0.0.1:9091"
+  address,  // "127.0.0.1:9091"
   url,
   email,
-  connection,    // a libpq connection string
-  workers,       // "auto" or a number
+  connection,  // a libpq connection string
+  workers,     // "auto" or a number
 };
 
 /// Which characters a text may have. Classes are as in a regular expression: "a-z0-9_-".
@@ -45,8 +45,8 @@ enum class FileRule { none, secret, trusted };
 
 struct UrlRule {
   std::vector<std::string_view> schemes;
-  bool user = false;                   // may name a user (never a password)
-  bool path = false;                   // may have a path and a query
+  bool user = false;                    // may name a user (never a password)
+  bool path = false;                    // may have a path and a query
   bool plain_only_on_loopback = false;  // http:// for this host alone
 };
 

@@ -16,9 +16,9 @@ struct Value {
   struct Member;
 
   const Type* type = nullptr;
-  Position position;          // line 0: a default
-  std::string text;           // scalars: as it would be written, unquoted; variants: the name of the variant
-  int64_t number = 0;         // boolean, integer, percent, duration (seconds), size and rate (bytes)
+  Position position;            // line 0: a default
+  std::string text;             // scalars: as it would be written, unquoted; variants: the name of the variant
+  int64_t number = 0;           // boolean, integer, percent, duration (seconds), size and rate (bytes)
   std::vector<Member> members;  // sections and variants, in the order of the table; keys without a value are left out
   std::vector<Value> items;     // lists
 
