@@ -51,15 +51,16 @@ struct TransactionLogBackup::Run {
   Result<void> switch_wal();
   Result<void> choose_begin();
   Result<void> deliver();
-  Result<void> settle_gap(const repository::Catalog& catalog);
+  Result<void> settle_gap(const repository::Catalog& loaded);
+  void recall_gap(const repository::Catalog& loaded);
   Result<void> describe();
   Result<void> commit();
 
   uint32_t segment_size() const { return server.wal_segment_size; }
   WalDelivery::Settings delivery_settings() const;
-  Result<std::optional<WalPosition>> newest_known_position(const repository::Catalog& catalog);
+  Result<std::optional<WalPosition>> newest_known_position(const repository::Catalog& loaded);
   Result<Lsn> switched_position();
-  bool has_backup_since(const repository::Catalog& catalog, Lsn from) const;
+  bool has_backup_since(const repository::Catalog& loaded, Lsn from) const;
 
   std::optional<repository::Catalog> catalog;
   std::optional<std::string> gap;
@@ -233,7 +234,10 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
   if (!gap && reservation.was_lost) {
     outcome.notices.push_back("the slot was lost, but the server still had all WAL that was missing: there is no gap");
   }
-  if (!gap) return {};
+  if (!gap) {
+    recall_gap(loaded);
+    return {};
+  }
   outcome.needs_full = !has_backup_since(loaded, outcome.record.ranges.front().from);
   outcome.warnings.push_back(fmt::format("there is a gap: {}; {}", *gap,
                                          outcome.needs_full
@@ -241,6 +245,18 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
                                                "backup full now"
                                              : "moments inside it cannot be recovered"));
   return {};
+}
+
+/// A gap that an earlier run found demands its backup until there is one.
+void TransactionLogBackup::Run::recall_gap(const repository::Catalog& loaded) {
+  for (auto entry = loaded.logs().rbegin(); entry != loaded.logs().rend(); ++entry) {
+    if (!entry->record || !entry->record->gap || entry->record->ranges.empty()) continue;
+    if (has_backup_since(loaded, entry->record->ranges.front().from)) return;
+    outcome.needs_full = true;
+    outcome.warnings.push_back(fmt::format("the gap that {} recorded is still open ({}): run backup full now",
+                                           entry->label.text(), *entry->record->gap));
+    return;
+  }
 }
 
 bool TransactionLogBackup::Run::has_backup_since(const repository::Catalog& loaded, Lsn from) const {

@@ -120,6 +120,9 @@ Result<WalDelivery::Outcome> WalDelivery::deliver_all(postgres::Connection& cont
                       settings_.delivery_timeout.count(), settings_.slot, describe_archiver(control, stop)));
       outcome.path = DeliveryPath::streamed;
     }
+    // What the slot keeps from before archive_command was at work comes from the slot alone.
+    auto rest = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
+    if (rest && outcome.path == DeliveryPath::archive_command) outcome.path = DeliveryPath::streamed;
     if (outcome.path == DeliveryPath::streamed) {
       Streamed streamed = TRY(stream(plan, stop));
       outcome.segments = streamed.segments;

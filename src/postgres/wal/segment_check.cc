@@ -146,7 +146,9 @@ Result<SegmentHeader> read_segment_header(ByteView first_page) {
   return header;
 }
 
-Result<void> check_segment(ByteView content, const SegmentExpectation& expected) {
+namespace {
+
+Result<SegmentHeader> check_beginning(ByteView content, const SegmentExpectation& expected) {
   // Whose WAL it is comes first: for another cluster's segment its size would be the wrong reason.
   Result<SegmentHeader> header = read_segment_header(content);
   if (!header) return damaged(expected, header.error().message());
@@ -154,7 +156,19 @@ Result<void> check_segment(ByteView content, const SegmentExpectation& expected)
   if (content.size() != expected.segment_size) {
     return damaged(expected, fmt::format("it has {} bytes, expected {}", content.size(), expected.segment_size));
   }
-  return check_pages(content, expected, *header);
+  return header;
+}
+
+}  // namespace
+
+Result<void> check_segment(ByteView content, const SegmentExpectation& expected) {
+  SegmentHeader header = TRY(check_beginning(content, expected));
+  return check_pages(content, expected, header);
+}
+
+Result<void> check_segment_beginning(ByteView content, const SegmentExpectation& expected) {
+  TRY(check_beginning(content, expected));
+  return {};
 }
 
 }  // namespace spendsync::postgres

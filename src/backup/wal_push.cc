@@ -1,0 +1,218 @@
+#include "backup/wal_push.h"
+
+#include <fmt/format.h>
+
+#include "backup/wal_range.h"
+#include "backup/wal_uploader.h"
+#include "base/file.h"
+#include "postgres/wal/commit_scanner.h"
+#include "postgres/wal/segment_check.h"
+#include "postgres/wal/timeline_history.h"
+
+namespace spendsync::backup {
+
+namespace {
+
+constexpr size_t kTextFileMax = 1u << 20;  // history and backup files are a few lines
+constexpr size_t kSegmentNameSize = 24;
+
+std::string last_component(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string directory_of(const std::string& path) {
+  auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+std::string file_name_of(const PushRequest& request) {
+  return request.file_name.empty() ? last_component(request.path) : request.file_name;
+}
+
+/// One file on its way.
+class Push {
+ public:
+  Push(repository::WalArchive& archive, const repository::ClusterIdentity& identity, const PushRequest& request)
+      : archive_(archive), identity_(identity), path_(request.path) {
+    outcome_.file_name = file_name_of(request);
+    outcome_.kind = classify_wal_file(outcome_.file_name);
+  }
+
+  Result<PushOutcome> run() {
+    switch (outcome_.kind) {
+      case WalFileKind::segment:
+        TRY(push_segment());
+        break;
+      case WalFileKind::history:
+        TRY(push_history_file());
+        break;
+      case WalFileKind::partial:
+        TRY(push_partial());
+        break;
+      case WalFileKind::backup_history:
+        TRY(push_backup_history());
+        break;
+      case WalFileKind::unknown:
+        return Error(ErrorKind::invalid, fmt::format("\"{}\" is no file that PostgreSQL archives", outcome_.file_name))
+            .with_hint("archive_command must pass %p: segments, .history, .partial and .backup files");
+    }
+    return outcome_;
+  }
+
+ private:
+  Result<void> push_segment() {
+    SegmentName name = TRY(SegmentName::parse(outcome_.file_name, segment_size()));
+    Bytes content = TRY(read_segment_file());
+    TRY(postgres::check_segment(content, expectation(name)));
+    TRY(check_timeline(name));
+    postgres::CommitScanner scanner({segment_size(), identity_.major_version});
+    auto summary = TRY(summarize_segment(scanner, name, content, segment_size()));
+    outcome_.outcome = TRY(archive_.put_segment(name, content, summary));
+    return {};
+  }
+
+  Result<void> push_partial() {
+    SegmentName name = TRY(SegmentName::parse(outcome_.file_name.substr(0, kSegmentNameSize), segment_size()));
+    Bytes content = TRY(read_segment_file());
+    TRY(postgres::check_segment_beginning(content, expectation(name)));
+    TRY(check_timeline(name));
+    outcome_.outcome = TRY(archive_.put_file(outcome_.file_name, content));
+    return {};
+  }
+
+  Result<void> push_backup_history() {
+    SegmentName name = TRY(SegmentName::parse(outcome_.file_name.substr(0, kSegmentNameSize), segment_size()));
+    std::string text = TRY(read_text_file(path_, kTextFileMax));
+    outcome_.bytes = text.size();
+    // xlog.c: do_pg_backup_stop writes "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)" first.
+    std::string expected = fmt::format("(file {})", name.file_name(segment_size()));
+    std::string first_line = text.substr(0, text.find('\n'));
+    if (!first_line.starts_with("START WAL LOCATION: ") || !first_line.ends_with(expected)) {
+      return Error(ErrorKind::corrupt, fmt::format("{} is no backup history file of segment {}", outcome_.file_name,
+                                                   name.file_name(segment_size())));
+    }
+    TRY(check_timeline(name));
+    outcome_.outcome = TRY(archive_.put_file(outcome_.file_name, as_bytes(text)));
+    return {};
+  }
+
+  Result<void> push_history_file() {
+    std::string digits = outcome_.file_name.substr(0, 8);
+    TimelineId timeline{static_cast<uint32_t>(std::stoul(digits, nullptr, 16))};
+    if (timeline.value <= 1) {
+      return Error(ErrorKind::refused, fmt::format("{}: timeline {} has no history", outcome_.file_name, timeline.value));
+    }
+    std::string text = TRY(read_text_file(path_, kTextFileMax));
+    outcome_.bytes = text.size();
+    outcome_.outcome = TRY(store_history(timeline, text));
+    return {};
+  }
+
+  /// Content first: an old file that comes again is a duplicate, whatever was archived since.
+  Result<repository::PutOutcome> store_history(TimelineId timeline, const std::string& text) {
+    auto history = TRY(postgres::parse_timeline_history(timeline, text));
+    auto stored = archive_.get_history(timeline);
+    if (!stored) {
+      if (!stored.error().is(ErrorKind::not_found)) return std::move(stored).error();
+      TRY(check_fork(history));
+    }
+    auto put = archive_.put_history(timeline, text);
+    if (put || !put.error().is(ErrorKind::conflict)) return put;
+    return std::move(put).error().with_hint(
+        "two servers made a timeline of that number; one is probably a restored copy: give it a repository of its own or "
+        "archive_mode = off");
+  }
+
+  Result<void> check_fork(const postgres::TimelineHistory& history) {
+    if (history.entries.size() < 2) {
+      return Error(ErrorKind::corrupt, fmt::format("{} names no parent timeline", history.timeline().to_hex() + ".history"));
+    }
+    const auto& parent = history.entries[history.entries.size() - 2];
+    SegmentName fork = SegmentName::containing(parent.timeline, *parent.end, segment_size());
+    SegmentName last{parent.timeline, UINT64_MAX / segment_size()};
+    auto abandoned = TRY(archive_.segments_between(fork, last));
+    if (abandoned.empty()) return {};
+    return Error(ErrorKind::refused,
+                 fmt::format("timeline {} forked off timeline {} at {}, but the repository holds WAL of timeline {} up to "
+                             "segment {}",
+                             history.timeline().value, parent.timeline.value, parent.end->to_string(),
+                             parent.timeline.value, abandoned.back().last.file_name(segment_size())))
+        .with_hint("a restored copy must have archive_mode = off; if this server is the one to go on with, accept its "
+                   "timeline by running `backup full` against it");
+  }
+
+  Result<void> check_timeline(SegmentName name) {
+    if (name.timeline.value == 1) return {};
+    auto stored = archive_.get_history(name.timeline);
+    std::string text;
+    if (stored) {
+      text = *std::move(stored);
+    } else {
+      if (!stored.error().is(ErrorKind::not_found)) return std::move(stored).error();
+      text = TRY(push_sibling_history(name.timeline));
+    }
+    auto history = TRY(postgres::parse_timeline_history(name.timeline, text));
+    if (name.end(segment_size()) > history.entries.back().begin) return {};
+    return Error(ErrorKind::refused,
+                 fmt::format("{} lies before timeline {} forked off, at {}", outcome_.file_name, name.timeline.value,
+                             history.entries.back().begin.to_string()));
+  }
+
+  /// Where archiving was turned on after the promotion, nobody has pushed it.
+  Result<std::string> push_sibling_history(TimelineId timeline) {
+    std::string sibling = directory_of(path_) + "/" + timeline.to_hex() + ".history";
+    auto text = read_text_file(sibling, kTextFileMax);
+    if (!text) {
+      if (!text.error().is(ErrorKind::not_found)) return std::move(text).error();
+      return Error(ErrorKind::refused, fmt::format("timeline {} is not known: neither the repository nor {} has its "
+                                                   "history file",
+                                                   timeline.value, sibling))
+          .with_hint("push that file first, or run `backup full` against this server");
+    }
+    TRY(store_history(timeline, *text));
+    return *std::move(text);
+  }
+
+  Result<Bytes> read_segment_file() {
+    auto content = read_file(path_, segment_size());
+    if (!content) {
+      if (!content.error().is(ErrorKind::exhausted)) return std::move(content).error();
+      return Error(ErrorKind::corrupt, fmt::format("{} is larger than a segment ({} bytes)", path_, segment_size()));
+    }
+    outcome_.bytes = content->size();
+    return *std::move(content);
+  }
+
+  postgres::SegmentExpectation expectation(SegmentName name) const {
+    return {name, segment_size(), identity_.system_identifier, identity_.major_version};
+  }
+  uint32_t segment_size() const { return identity_.wal_segment_size; }
+
+  repository::WalArchive& archive_;
+  const repository::ClusterIdentity& identity_;
+  const std::string path_;
+  PushOutcome outcome_;
+};
+
+}  // namespace
+
+Result<PushOutcome> push_wal_file(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
+                                  const PushRequest& request) {
+  return Push(archive, identity, request).run();
+}
+
+Result<std::optional<SystemIdentifier>> identify_wal_file(const PushRequest& request) {
+  WalFileKind kind = classify_wal_file(file_name_of(request));
+  if (kind != WalFileKind::segment && kind != WalFileKind::partial) return std::optional<SystemIdentifier>();
+  constexpr size_t kHeaderBytes = 64;  // a long page header has 40
+  Fd file = TRY(open_file(request.path, O_RDONLY));
+  Bytes header(kHeaderBytes);
+  size_t size = TRY(read_at(file, 0, header, request.path));
+  auto parsed = postgres::read_segment_header(ByteView(header).first(size));
+  if (!parsed) return std::move(parsed).error().with_context(request.path);
+  return std::optional(parsed->system_identifier);
+}
+
+int push_exit_code(const Error& error) {
+  constexpr int kMost = 125;
+  int code = error.exit_code().value_or(1);
+  return code >= 1 && code <= kMost ? code : 1;
+}
+
+}  // namespace spendsync::backup
