@@ -35,7 +35,7 @@ constexpr uint32_t kPrime = 16777619;
 constexpr size_t kLanes = 32;
 constexpr size_t kRowSize = kLanes * sizeof(uint32_t);
 using Vector = uint32_t __attribute__((vector_size(32)));
-constexpr size_t kVectors = kRowSize / sizeof(Vector);
+static_assert(kRowSize == 4 * sizeof(Vector));
 
 alignas(32) constexpr std::array<uint32_t, kLanes> kStartValues{
     0x5B1F36E9, 0xB8525960, 0x02AB50AA, 0x1DE66D2A, 0x79FF467A, 0x9BB9F8A3, 0x217E7CD2, 0x83E13D2C,
@@ -43,31 +43,50 @@ alignas(32) constexpr std::array<uint32_t, kLanes> kStartValues{
     0xE58F764B, 0x187636BC, 0x5D7B3BB1, 0xE73DE7DE, 0x92BEC979, 0xCCA6C0B2, 0x304A0979, 0x85AA43D4,
     0x783125BB, 0x6CA8EAA2, 0xE407EAC6, 0x4B5CFC3E, 0x9FBF8C76, 0x15CA20BE, 0xF2CA9FD3, 0x959BD756};
 
+// Macros and no loops over an array: the sums stay in registers at every optimisation level.
+#define SSB_MIX(sum, input)                   \
+  do {                                        \
+    sum ^= (input);                           \
+    sum = (sum * kPrime) ^ (sum >> 17);       \
+  } while (false)
+#define SSB_LOAD(vector, from) std::memcpy(&(vector), from, sizeof(Vector))
+
 /// The xor of the 32 sums over `first` (the row with the checksum field, zeroed) and the `rows` rows at `rest`.
 SSB_FOR_EACH_CPU uint32_t hash_rows(const std::byte* first, const std::byte* rest, size_t rows) {
-  Vector sums[kVectors];
-  Vector input[kVectors];
-  std::memcpy(sums, kStartValues.data(), sizeof sums);
-  std::memcpy(input, first, sizeof input);
-  for (size_t v = 0; v < kVectors; ++v) {
-    Vector mixed = sums[v] ^ input[v];
-    sums[v] = (mixed * kPrime) ^ (mixed >> 17);
+  Vector a, b, c, d;
+  SSB_LOAD(a, &kStartValues[0]);
+  SSB_LOAD(b, &kStartValues[8]);
+  SSB_LOAD(c, &kStartValues[16]);
+  SSB_LOAD(d, &kStartValues[24]);
+  const std::byte* row = first;
+  const std::byte* end = rest + rows * kRowSize;
+  while (true) {
+    Vector in_a, in_b, in_c, in_d;
+    SSB_LOAD(in_a, row);
+    SSB_LOAD(in_b, row + sizeof(Vector));
+    SSB_LOAD(in_c, row + 2 * sizeof(Vector));
+    SSB_LOAD(in_d, row + 3 * sizeof(Vector));
+    SSB_MIX(a, in_a);
+    SSB_MIX(b, in_b);
+    SSB_MIX(c, in_c);
+    SSB_MIX(d, in_d);
+    row = row == first ? rest : row + kRowSize;
+    if (row == end) break;
   }
-  for (size_t row = 0; row < rows; ++row) {
-    std::memcpy(input, rest + row * kRowSize, sizeof input);
-    for (size_t v = 0; v < kVectors; ++v) {
-      Vector mixed = sums[v] ^ input[v];
-      sums[v] = (mixed * kPrime) ^ (mixed >> 17);
-    }
-  }
+  const Vector zero{};
   for (int round = 0; round < 2; ++round) {
-    for (size_t v = 0; v < kVectors; ++v) sums[v] = (sums[v] * kPrime) ^ (sums[v] >> 17);
+    SSB_MIX(a, zero);
+    SSB_MIX(b, zero);
+    SSB_MIX(c, zero);
+    SSB_MIX(d, zero);
   }
-  Vector folded = (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
+  Vector folded = (a ^ b) ^ (c ^ d);
   uint32_t result = 0;
   for (size_t i = 0; i < sizeof(Vector) / sizeof(uint32_t); ++i) result ^= folded[i];
   return result;
 }
+#undef SSB_LOAD
+#undef SSB_MIX
 
 }  // namespace
 

@@ -37,7 +37,7 @@ class RealServer {
   void stop(const std::string& mode = "fast");
   bool runs() const { return runs_; }
 
-  /// Runs statements with psql in one session; the output unaligned, tuples only, without the last newline.
+  /// Runs statements with psql in one transaction; the output unaligned, tuples only, without the last newline.
   std::string psql(const std::string& sql, const std::string& database = "postgres") const;
   /// Runs pgbench to its end: pgbench({"-i", "-s", "5"}).
   void pgbench(const std::vector<std::string>& arguments) const;
