@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
+#include "restore/wal_get.h"
 
 namespace spendsync::cli {
 namespace {
@@ -85,7 +86,7 @@ int run(const Invocation& invocation) {
   auto signals = SignalWatcher::start();
   if (!hardened || !signals) {
     log.failure(hardened ? signals.error() : hardened.error());
-    return is_wal_get ? 126 : kFailed;
+    return is_wal_get ? restore::wal_get_failure_code(".") : kFailed;
   }
   const Process process{invocation.global, clock, random, log, output, (*signals)->stop_token()};
   const Named command = command_of(process, invocation.command);
@@ -110,6 +111,8 @@ int main(int argc, char** argv) {
     std::fputs(parsed.output.c_str(), stdout);
     std::fputs(parsed.error.c_str(), stderr);
     code = parsed.invocation ? run(*parsed.invocation) : parsed.exit_code;
+    // A standby asks again after 1 and ends after anything above 125.
+    if (!parsed.invocation && code == restore::kWalFailed) code = restore::wal_get_failure_code(".");
     if (std::fflush(stdout) != 0 && code == kDone) code = kFailed;
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
     std::fprintf(stderr, "error: %s\n", error.what());

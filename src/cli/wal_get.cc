@@ -1,0 +1,27 @@
+// spendsync-backup wal get %f %p
+#include "restore/wal_get.h"
+
+#include "cli/commands.h"
+
+namespace spendsync::cli {
+
+int run_wal_get(const Process& process, const WalGetOptions& options) {
+  std::unique_ptr<Wiring> wiring;
+  std::unique_ptr<repository::Repository> repository;
+  // Opened only when it is needed: most answers of a running restore come from its plan and its window.
+  const restore::OpenRepository open = [&]() -> Result<repository::Repository*> {
+    wiring = TRY(Wiring::open(process, Wiring::Access::reads));
+    repository = TRY(wiring->open_repository());
+    return repository.get();
+  };
+  const restore::WalGetRequest request{.file_name = options.file, .path = options.path, .plan = options.plan};
+  const auto outcome = restore::wal_get(request, open, process.clock, process.stop);
+  if (outcome.exit_code == restore::kWalFailed) {
+    process.log.failure(Error(ErrorKind::internal, outcome.message).with_hint(outcome.hint));
+  } else if (!outcome.message.empty()) {
+    process.log.debug(outcome.message);
+  }
+  return outcome.exit_code;
+}
+
+}  // namespace spendsync::cli
