@@ -103,13 +103,14 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-/// What follows "LEVEL:  " on a line of the log, whatever log_line_prefix is.
+/// What follows "LEVEL:  ", the first such mark on a line of the log, so that a STATEMENT or a continued line (which
+/// begins with a tab) cannot pass for a message.
 std::optional<std::string_view> message_of(std::string_view line, std::string_view level) {
-  for (auto at = line.find(level); at != std::string_view::npos; at = line.find(level, at + 1)) {
-    auto text = line.substr(at + level.size());
-    if (take(text, ":  ")) return text;
-  }
-  return std::nullopt;
+  constexpr std::string_view kMark = ":  ";
+  auto mark = line.find(kMark);
+  if (mark == std::string_view::npos || line.starts_with('\t')) return std::nullopt;
+  if (!line.substr(0, mark).ends_with(level)) return std::nullopt;
+  return line.substr(mark + kMark.size());
 }
 
 }  // namespace
