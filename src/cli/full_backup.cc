@@ -49,9 +49,6 @@ void print(const Output& output, const FullBackupReport& report, const TimeZone&
   for (const auto& set : report.captured_sets) {
     output.remark(fmt::format("captured {}: {} files, {}", set.name, set.files, format_bytes(set.bytes)));
   }
-  for (const auto& notice : report.notices) output.remark("note: " + notice);
-  for (const auto& skipped : report.skipped) output.remark("left out: " + skipped);
-  for (const auto& warning : report.warnings) output.line("warning: " + warning);
   if (report.page_failures > 0) {
     output.line(fmt::format("warning: {} page(s) do not match their checksum; the backup holds them as they are",
                             report.page_failures));

@@ -91,6 +91,7 @@ Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access acce
       directories.push_back(store->path);
     }
   }
+  if (access == Access::restores) directories.push_back(wiring->config().restore.target_directory);
   TRY(become_service_user(wiring->config(), directories));
   wiring->state_directory_ = usable_state_directory(wiring->config().state_directory, access);
   wiring->wrappers_ = TRY(make_wrappers(wiring->loaded_, process.random, process.clock));

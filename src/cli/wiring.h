@@ -28,7 +28,7 @@ struct Process {
 /// Configuration, store and keys of one command. Opening it drops root's privileges.
 class Wiring {
  public:
-  enum class Access { reads, writes };
+  enum class Access { reads, writes, restores };
   /// Errors: exit code 2 for the configuration, those of store and keys.
   static Result<std::unique_ptr<Wiring>> open(const Process& process, Access access);
 

@@ -1,0 +1,88 @@
+// spendsync-backup restore <type> <date> [point_in_time]
+#include "restore/restore.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/service_user.h"
+
+namespace spendsync::cli {
+namespace {
+
+restore::RequestWords words_of(const RestoreOptions& options) {
+  restore::RequestWords words;
+  words.type = options.type;
+  words.date = options.date;
+  words.point_in_time = options.point_in_time;
+  words.latest = options.latest;
+  words.target_lsn = options.target_lsn;
+  words.target_xid = options.target_xid;
+  words.target_name = options.target_name;
+  words.target_timeline = options.target_timeline;
+  words.immediate = options.immediate;
+  words.files_only = options.files_only;
+  words.database_only = options.database_only;
+  words.start = options.start;
+  words.no_start = options.no_start;
+  return words;
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  if (!path.empty() && path.front() == '/') return path;
+  char directory[4096];
+  if (::getcwd(directory, sizeof directory) == nullptr) return Error::from_errno(errno, "the working directory");
+  return std::string(directory) + "/" + path;
+}
+
+Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
+                                                  const std::string& program) {
+  restore::ExecuteSettings settings;
+  settings.workers = wiring.workers(options.workers);
+  settings.program = program;
+  settings.configuration = TRY(absolute_path(wiring.loaded().file));
+  settings.bin_directory = wiring.config().database.bin_directory.value_or("");
+  return settings;
+}
+
+void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone) {
+  for (const auto& line : restore::to_lines(plan, zone)) process.output.line(line);
+  if (process.global.json) {
+    std::fputs((Json().set("event", "plan").set("plan", restore::to_json(plan, zone)).dump() + "\n").c_str(), stdout);
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+
+Result<int> run_restore(const Process& process, const RestoreOptions& options) {
+  auto wiring = TRY(Wiring::open(process, Wiring::Access::restores));
+  const auto& zone = wiring->config().schedules.timezone;
+  const auto request = TRY(restore::parse_request(words_of(options), zone));
+  auto repository = TRY(wiring->open_repository());
+
+  restore::PrepareSettings prepare{
+      .zone = zone, .target = {}, .target_directory = wiring->config().restore.target_directory};
+  if (options.target) prepare.target = TRY(absolute_path(*options.target));
+  const auto plan = TRY(restore::prepare_restore(*repository, request, prepare, process.stop));
+  print_plan(process, plan, zone);
+  if (options.plan_only) {
+    process.output.summary("restore", Json().set("plan", restore::to_json(plan, zone)), kDone);
+    return kDone;
+  }
+
+  // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
+  auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
+  const auto program = TRY(reachable_program(directory.path()));
+  const auto settings = TRY(execute_settings(*wiring, options, program));
+  auto progress = process.output.progress("restore");
+  const auto report = TRY(restore::execute_restore(*repository, plan, settings, *progress, process.stop));
+  progress->finish();
+  for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
+  process.output.summary("restore", restore::to_json(report, zone), kDone);
+  return kDone;
+}
+
+}  // namespace spendsync::cli
