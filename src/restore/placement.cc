@@ -8,6 +8,8 @@
 #include <charconv>
 #include <optional>
 
+#include "restore/wal_plan.h"
+
 namespace spendsync::restore {
 
 using repository::FileEntry;
@@ -22,12 +24,11 @@ constexpr size_t kComponentMax = 255;  // NAME_MAX
 
 /// What a server leaves behind or the restore writes itself (basebackup.c, excludeFiles; manual, "Continuous
 /// Archiving": signal files of the source say nothing about the copy).
-constexpr std::array kSkipped{"recovery.signal",      "standby.signal",     "postmaster.pid", "postmaster.opts",
-                              "backup_manifest",      "backup_label.old",   "tablespace_map.old",
-                              "postgresql.auto.conf.tmp"};
+constexpr std::array kSkipped{"recovery.signal",  "standby.signal",     "postmaster.pid",           "postmaster.opts",
+                              "backup_manifest",  "backup_label.old",   "tablespace_map.old",       "postgresql.auto.conf.tmp",
+                              kWalPlanFile,       kUnfinishedMarker};
 /// These come from the manifest, byte for byte.
-constexpr std::array kOwnNames{"backup_label", "tablespace_map", "spendsync-restore.plan",
-                               "spendsync-restore.unfinished"};
+constexpr std::array kOwnNames{"backup_label", "tablespace_map"};
 
 Error refused(const FileEntry& entry, std::string_view why) {
   return Error(ErrorKind::corrupt, fmt::format("the backup's entry {} is refused: {}", entry.path, why));

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/process_identity.h"
 #include "postgres/server_process.h"
 
 namespace spendsync::restore {
@@ -140,6 +141,7 @@ Result<void> TargetDirectory::empty_it(Log& log, std::stop_token stop) {
   if (!settings_.database) return {};
   for (const auto* beside : {&settings_.paths.files, &settings_.paths.tablespaces, &settings_.paths.window}) {
     bool there = TRY(check_directory(*beside));
+    PrivilegedRestores captured_files_may_belong_to_others;
     if (there) TRY(remove_tree(*beside));
   }
   return {};

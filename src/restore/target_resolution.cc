@@ -343,7 +343,8 @@ Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, c
 
 Result<ResolvedTarget> TargetResolution::last_of_day(const RestoreRequest& request, const Summary* fixed) {
   auto all = TRY(usable_windows(request, fixed));
-  TimeZone::Day day = request.day ? *request.day : TRY(settings_.zone.parse_day(settings_.zone.day_of(request.label->start())));
+  auto name = request.day ? settings_.zone.day_of(request.day->begin) : settings_.zone.day_of(request.label->start());
+  TimeZone::Day day = TRY(settings_.zone.parse_day(name));
   std::optional<Timestamp> last;
   for (const auto& window : all) {
     Timestamp until = std::min(window.until, day.end - kInstant);

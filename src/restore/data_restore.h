@@ -1,0 +1,81 @@
+// A backup's files into a data directory that cannot start until the last of them is there.
+#pragma once
+
+#include <optional>
+#include <set>
+
+#include "restore/captured_restore.h"
+#include "restore/placement.h"
+#include "restore/plan.h"
+#include "restore/server_configuration.h"
+#include "restore/target_directory.h"
+
+namespace spendsync::restore {
+
+struct DataStats {
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  CapturedStats captured;
+  std::vector<ServerFile> made;  // configuration files that the data directory did not have
+  bool wal_in_backup = false;
+};
+
+/// Restores everything but recovery. Order: files in parallel, links and maps, configuration, backup_manifest,
+/// postgresql.auto.conf, sync of all, and global/pg_control under its name last of all: before that the directory is
+/// no cluster to PostgreSQL (R1). One thread calls it; it starts its own and has joined them when it returns.
+class DataRestore {
+ public:
+  struct Settings {
+    unsigned workers = 1;
+    /// Lines for postgresql.auto.conf: recovery settings of a restore that is not recovered here, archive_mode.
+    std::vector<std::pair<std::string, std::string>> auto_conf;
+  };
+  DataRestore(repository::BackupReader& reader, repository::WalArchive& archive, const RestorePlan& plan,
+              const TargetDirectory& target, Settings settings, Progress& progress);
+  ~DataRestore();
+
+  /// Errors: corrupt for damage and for entries that are refused; exhausted on a full disk; cancelled ...
+  Result<DataStats> run(std::stop_token stop);
+
+ private:
+  class ManifestFile;
+  Result<void> open_places();
+  Result<void> feed(std::stop_token stop);
+  Result<void> add_database_entry(const repository::FileEntry& entry);
+  Result<void> add_file(const repository::FileEntry& entry, const BeneathTree& tree, const std::string& path, bool in_manifest);
+  Result<void> hold_control_file(const repository::FileEntry& entry);
+  void remember_configuration(const repository::FileEntry& entry);
+  Result<void> finish_database(std::stop_token stop);
+  Result<void> write_backup_files();
+  Result<void> link_tablespaces();
+  Result<std::string> tablespace_map() const;
+  Result<void> write_configuration();
+  Result<void> fetch_missing_wal(std::stop_token stop);
+  Result<void> write_own_file(const std::string& name, std::string_view content, bool in_manifest);
+  Result<void> seal_control_file();
+  Result<void> sync_trees() const;
+  CapturedConfiguration captured_configuration();
+  mode_t directory_mode() const { return group_access_ ? 0750 : 0700; }
+
+  repository::BackupReader& reader_;
+  repository::WalArchive& archive_;
+  const RestorePlan& plan_;
+  const TargetDirectory& target_;
+  Settings settings_;
+  Progress& progress_;
+
+  bool group_access_ = false;
+  std::optional<BeneathTree> data_;
+  std::map<uint32_t, BeneathTree> tablespaces_;  // by oid
+  std::optional<ClusterPlacement> placement_;
+  std::unique_ptr<ManifestFile> manifest_;
+  std::unique_ptr<CapturedRestore> captured_;
+  std::unique_ptr<ContentWriters> writers_;
+  std::map<std::string, repository::FileEntry> configuration_;  // captured files that configuration may need
+  std::set<std::string> database_files_;                        // those of interest: configuration and WAL
+  Bytes control_file_;
+  std::optional<repository::FileEntry> control_entry_;
+  DataStats stats_;
+};
+
+}  // namespace spendsync::restore

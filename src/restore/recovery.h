@@ -1,0 +1,67 @@
+// Recovery of a restored data directory: a server of our own replays WAL up to the target, is promoted, and stops.
+#pragma once
+
+#include "base/progress.h"
+#include "postgres/recovery_progress.h"
+#include "restore/plan.h"
+
+namespace spendsync::restore {
+
+/// restore_command for this program: quoted for the shell, with '%' doubled where PostgreSQL would take it for a
+/// placeholder. `plan` is relative to the data directory.
+struct RestoreCommand {
+  std::string program;        // absolute
+  std::string configuration;  // absolute
+  std::string plan = kWalPlanFile;
+};
+std::string restore_command(const RestoreCommand& command);
+
+/// What replay needs to be at least as large as on the source (R12), and what keeps the copy to itself.
+std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup, int major_version);
+
+struct RecoveryResult {
+  TimelineId timeline;                     // the new one
+  std::optional<Timestamp> last_commit;    // the last commit recovered, by its own time
+  Lsn replayed_until;
+  std::string stopped_because;             // the server's own words, short
+  std::chrono::nanoseconds duration{0};
+};
+
+class Recovery {
+ public:
+  struct Settings {
+    std::string bin_directory;
+    RestoreCommand command;
+    unsigned fetchers = 2;
+    std::chrono::seconds stop_timeout{3600};  // for the shutdown checkpoint
+  };
+  Recovery(Settings settings, const RestorePlan& plan, repository::WalArchive& archive, const Clock& clock, Log& log,
+           Progress& progress)
+      : settings_(std::move(settings)), plan_(plan), archive_(archive), clock_(clock), log_(log), progress_(progress) {}
+
+  /// Leaves a data directory that is cleanly shut down, on a new timeline, without signal files, maps or plan.
+  /// `directory` (0700, exists) takes the WAL window, the generated configuration, the log and, where its path is
+  /// short enough, the socket; the caller removes it. Its log stays there when recovery fails.
+  /// Errors: those of the server, with its last FATAL message; not_found when the target was not reached; corrupt
+  /// when recovery ended before WAL that the plan holds.
+  Result<RecoveryResult> run(const std::string& directory, std::stop_token stop);
+
+ private:
+  struct Server;
+  Result<void> write_configuration(const std::string& directory) const;
+  std::vector<SegmentName> segments_to_fetch() const;
+  Result<RecoveryResult> follow(Server& server, std::stop_token stop);
+  void show(const postgres::RecoveryProgress& progress);
+  Result<void> check_result(const RecoveryResult& result, const postgres::RecoveryOutcome& outcome) const;
+  Result<void> clean_up() const;
+
+  Settings settings_;
+  const RestorePlan& plan_;
+  repository::WalArchive& archive_;
+  const Clock& clock_;
+  Log& log_;
+  Progress& progress_;
+  uint64_t shown_bytes_ = 0;
+};
+
+}  // namespace spendsync::restore

@@ -1,0 +1,259 @@
+#include "restore/restore.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/subprocess.h"
+#include "postgres/installation.h"
+
+namespace spendsync::restore {
+
+namespace {
+
+constexpr std::chrono::seconds kStartTimeout(3600);  // pg_ctl's own limit is given to it as well
+
+std::string shell_word(const std::string& text) {
+  bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("/._-+:,@=").find(c) != std::string_view::npos;
+  });
+  if (plain) return text;
+  std::string quoted = "'";
+  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+/// The copy must not archive into the original's repository, where its history would mislead later recoveries (A7).
+std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan, const ExecuteSettings& settings) {
+  std::vector<std::pair<std::string, std::string>> lines{{"archive_mode", "off"}};
+  if (plan.ending != Ending::before_recovery) return lines;
+  auto recovery = postgres::recovery_settings(plan.target.recovery,
+                                              restore_command({settings.program, settings.configuration, kWalPlanFile}));
+  lines.insert(lines.end(), recovery.begin(), recovery.end());
+  return lines;
+}
+
+/// One execution, step by step.
+class Execution {
+ public:
+  Execution(repository::Repository& repository, const RestorePlan& plan, const ExecuteSettings& settings, Progress& progress,
+            std::stop_token stop)
+      : repository_(repository), plan_(plan), settings_(settings), progress_(progress), stop_(std::move(stop)),
+        archive_(repository, {}) {}
+
+  Result<RestoreReport> run() {
+    auto begun = clock().monotonic();
+    TRY(check());
+    auto target = TRY(claim());
+    TRY(restore_files(target));
+    report_.files_duration = clock().monotonic() - begun;
+    if (plan_.restores_database() && plan_.ending != Ending::before_recovery) TRY(recover(target));
+    TRY(remove_tree(plan_.paths.window));
+    TRY(target.finish());
+    if (plan_.ending == Ending::started && plan_.restores_database()) TRY(start());
+    report_.duration = clock().monotonic() - begun;
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> check() {
+    report_.plan_id = plan_.id;
+    report_.backup = plan_.target.backup.label.text();
+    report_.scope = plan_.scope;
+    report_.ending = plan_.ending;
+    report_.reached = plan_.target.reached;
+    report_.target = describe_target(plan_.target);
+    report_.notes = plan_.warnings;
+    TRY(check_space(plan_));
+    if (!plan_.restores_database()) return {};
+    report_.data_directory = plan_.paths.data;
+    report_.tablespaces = plan_.tablespaces;
+    auto found = postgres::find_bin_directory(plan_.target.backup.major_version, settings_.bin_directory);
+    if (!found && plan_.ending != Ending::before_recovery) {
+      return std::move(found).error().with_context("recovery needs PostgreSQL's programs");
+    }
+    if (found) bin_directory_ = *found;
+    if (::geteuid() == 0 && plan_.ending != Ending::before_recovery) {
+      return Error(ErrorKind::refused, "PostgreSQL does not run as root, so a restore cannot recover as root")
+          .with_hint("run as the user that shall own the data directory");
+    }
+    return {};
+  }
+
+  Result<TargetDirectory> claim() {
+    auto mode = plan_.target.backup.server_settings.find("data_directory_mode");
+    bool group_access = mode != plan_.target.backup.server_settings.end() && mode->second == "0750";
+    auto target = TRY(TargetDirectory::claim({.paths = plan_.paths, .plan_id = plan_.id, .database = plan_.restores_database(),
+                                              .group_access = group_access},
+                                             repository_.log(), stop_));
+    if (target.taken_up()) report_.notes.push_back("an interrupted restore of the same plan was begun again");
+    return target;
+  }
+
+  Result<void> restore_files(const TargetDirectory& target) {
+    progress_.begin_phase("restoring", plan_.restores_database() ? plan_.target.backup.source_bytes : plan_.write_bytes);
+    auto reader = TRY(repository::BackupReader::open(repository_, plan_.target.backup.label));
+    DataRestore restore(*reader, archive_, plan_, target,
+                        {.workers = settings_.workers, .auto_conf = auto_conf_of(plan_, settings_)}, progress_);
+    report_.data = TRY(restore.run(stop_));
+    if (report_.data.captured.files > 0 || (plan_.restores_files() && !plan_.target.backup.captured_sets.empty())) {
+      report_.files_directory = plan_.paths.files;
+    }
+    add_notes();
+    return {};
+  }
+
+  void add_notes() {
+    auto& notes = report_.notes;
+    for (const auto& file : report_.data.made) {
+      notes.push_back(fmt::format("{} was not in the data directory: it was made from {}", file.name, file.origin));
+      for (const auto& change : file.changes) notes.push_back(fmt::format("{}: {}", file.name, change));
+    }
+    const auto& captured = report_.data.captured;
+    if (captured.other_owner > 0) {
+      notes.push_back(fmt::format("{} captured files could not get their owner back, the first is {}: restore as root for that",
+                                  captured.other_owner, captured.first_other_owner));
+    }
+    if (captured.special_bits > 0) notes.push_back(fmt::format("{} captured files lost set-id or sticky bits", captured.special_bits));
+    if (captured.attributes_lost > 0) notes.push_back(fmt::format("{} extended attributes could not be set", captured.attributes_lost));
+    if (!plan_.restores_database()) return;
+    notes.emplace_back("archive_mode is off in this copy: when it takes over, ALTER SYSTEM RESET archive_mode and restart");
+    notes.emplace_back("replication slots and subscriptions' state are not part of a backup");  // R14
+    auto pg_ctl = bin_directory_.empty() ? std::string("pg_ctl") : bin_directory_ + "/pg_ctl";
+    report_.start_command = fmt::format("{} -D {} start", shell_word(pg_ctl), shell_word(plan_.paths.data));
+    if (plan_.ending == Ending::before_recovery) {
+      notes.push_back("not recovered yet: the first start replays WAL to " + describe_target(plan_.target));
+    }
+  }
+
+  Result<void> recover(const TargetDirectory& target) {
+    TRY(target.make_directory(plan_.paths.window));
+    Recovery recovery({.bin_directory = bin_directory_, .command = {settings_.program, settings_.configuration, kWalPlanFile}},
+                      plan_, archive_, clock(), repository_.log(), progress_);
+    report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
+    return {};
+  }
+
+  /// As an operator would, with the directory's own configuration.
+  Result<void> start() {
+    progress_.begin_phase("starting", 0);
+    Command command;
+    command.arguments = {bin_directory_ + "/pg_ctl", "-D", plan_.paths.data, "-l", plan_.paths.data + "/restore-start.log",
+                         "-w",                       "-t", std::to_string(kStartTimeout.count()), "start"};
+    auto started = run_checked(command, stop_, kStartTimeout);
+    if (!started) {
+      return std::move(started).error().with_context("starting the recovered server")
+          .with_hint(fmt::format("it is recovered and stopped; its log is {}/restore-start.log", plan_.paths.data));
+    }
+    report_.running = true;
+    return {};
+  }
+
+  const Clock& clock() const { return repository_.clock(); }
+
+  repository::Repository& repository_;
+  const RestorePlan& plan_;
+  const ExecuteSettings& settings_;
+  Progress& progress_;
+  std::stop_token stop_;
+  repository::WalArchive archive_;
+  std::string bin_directory_;
+  RestoreReport report_;
+};
+
+}  // namespace
+
+Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
+                                    const PrepareSettings& settings, std::stop_token stop) {
+  auto catalog = TRY(repository::Catalog::load(repository, stop));
+  auto inventory = read_inventory(catalog);
+  repository::WalArchive archive(repository, {});
+  auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop));
+  TargetResolution resolution({settings.zone}, inventory, wal, stop);
+  auto target = TRY(resolution.resolve(request));
+  PlanSettings planning{RestorePaths::of("/"), request.scope, request.ending};
+  if (settings.target) {
+    auto path = TRY(normalize_target(*settings.target));
+    planning.paths = RestorePaths::of(path);
+    return make_plan(repository, wal, std::move(target), planning);
+  }
+  // The default place is named after the time, unless an interrupted restore of this very plan lies there.
+  auto preliminary = TRY(make_plan(repository, wal, target, planning));
+  auto path = TRY(default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(), preliminary.id));
+  planning.paths = RestorePaths::of(path);
+  return make_plan(repository, wal, std::move(target), planning);
+}
+
+Result<RestoreReport> execute_restore(repository::Repository& repository, const RestorePlan& plan,
+                                      const ExecuteSettings& settings, Progress& progress, std::stop_token stop) {
+  return Execution(repository, plan, settings, progress, std::move(stop)).run();
+}
+
+// ---- telling it
+
+std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& zone) {
+  auto fact = [](std::string_view name, const std::string& value) { return fmt::format("  {:<13} {}", name, value); };
+  auto micro = [](std::chrono::nanoseconds time) { return std::chrono::duration_cast<std::chrono::microseconds>(time); };
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("restored {} in {}", report.backup, format_duration(micro(report.duration))));
+  if (!report.data_directory.empty()) lines.push_back(fact("data", report.data_directory));
+  for (const auto& tablespace : report.tablespaces) {
+    lines.push_back(fact("tablespace", fmt::format("{} in {}", tablespace.oid, tablespace.location)));
+  }
+  if (!report.files_directory.empty()) {
+    lines.push_back(fact("files", fmt::format("{} ({} files)", report.files_directory, report.data.captured.files)));
+  }
+  lines.push_back(fact("written", fmt::format("{} in {}", format_bytes(report.data.bytes + report.data.captured.bytes),
+                                              format_duration(micro(report.files_duration)))));
+  if (report.recovery) {
+    const auto& recovery = *report.recovery;
+    lines.push_back(fact("recovered to", report.target));
+    lines.push_back(fact("stopped", recovery.stopped_because));
+    lines.push_back(fact("last commit", recovery.last_commit
+                                            ? fmt::format("{} ({})", format_utc(*recovery.last_commit), zone.format_local(*recovery.last_commit))
+                                            : std::string("none after the backup's end")));
+    lines.push_back(fact("replayed", fmt::format("to {} in {}", recovery.replayed_until.to_string(), format_duration(micro(recovery.duration)))));
+    lines.push_back(fact("timeline", fmt::format("{}", recovery.timeline.value)));
+  }
+  for (const auto& note : report.notes) lines.push_back(fact("note", note));
+  if (report.running) lines.push_back(fact("running", "yes"));
+  if (!report.running && !report.start_command.empty()) lines.push_back(fact("start it with", report.start_command));
+  return lines;
+}
+
+Json to_json(const RestoreReport& report, const TimeZone& zone) {
+  auto seconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); };
+  Json json = Json::object();
+  json.set("plan_id", report.plan_id)
+      .set("backup", report.backup)
+      .set("data_directory", report.data_directory.empty() ? Json() : Json(report.data_directory))
+      .set("files_directory", report.files_directory.empty() ? Json() : Json(report.files_directory))
+      .set("target", report.target)
+      .set("reached", format_utc(report.reached))
+      .set("reached_local", zone.format_local(report.reached))
+      .set("files", report.data.files)
+      .set("bytes", report.data.bytes)
+      .set("captured_files", report.data.captured.files)
+      .set("captured_bytes", report.data.captured.bytes)
+      .set("files_seconds", seconds(report.files_duration))
+      .set("duration_seconds", seconds(report.duration))
+      .set("running", report.running)
+      .set("start_command", report.start_command.empty() ? Json() : Json(report.start_command));
+  Json recovery;
+  if (report.recovery) {
+    recovery = Json::object();
+    recovery.set("timeline", report.recovery->timeline.value)
+        .set("last_commit", report.recovery->last_commit ? Json(format_utc(*report.recovery->last_commit)) : Json())
+        .set("replayed_until", report.recovery->replayed_until.to_string())
+        .set("stopped", report.recovery->stopped_because)
+        .set("duration_seconds", seconds(report.recovery->duration));
+  }
+  json.set("recovery", std::move(recovery));
+  Json notes = Json::array();
+  for (const auto& note : report.notes) notes.push(note);
+  json.set("notes", std::move(notes));
+  return json;
+}
+
+}  // namespace spendsync::restore

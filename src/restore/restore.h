@@ -1,0 +1,54 @@
+// Restore: prepare (decide and tell), then execute.
+#pragma once
+
+#include "restore/data_restore.h"
+#include "restore/recovery.h"
+
+namespace spendsync::restore {
+
+struct PrepareSettings {
+  TimeZone zone = TimeZone::utc();
+  std::optional<std::string> target;  // the data directory itself, as asked for
+  std::string target_directory;       // where restores go otherwise
+};
+
+/// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
+/// Errors: those of target_resolution.h; refused when the source's own directory is the target.
+Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
+                                    const PrepareSettings& settings, std::stop_token stop);
+
+struct RestoreReport {
+  std::string plan_id;
+  std::string backup;                      // label
+  Scope scope = Scope::everything;
+  Ending ending = Ending::stopped;
+  std::string data_directory;              // empty: not restored
+  std::string files_directory;             // empty: not restored
+  std::vector<PlannedTablespace> tablespaces;
+  DataStats data;
+  std::optional<RecoveryResult> recovery;
+  std::string target;                      // in words
+  Timestamp reached;
+  std::string start_command;               // how to open it
+  bool running = false;
+  std::chrono::nanoseconds files_duration{0};
+  std::chrono::nanoseconds duration{0};
+  std::vector<std::string> notes;          // what somebody should know before using it
+};
+std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& zone);
+Json to_json(const RestoreReport& report, const TimeZone& zone);
+
+struct ExecuteSettings {
+  unsigned workers = 1;
+  std::string program;             // absolute: runs `wal get`
+  std::string configuration;       // absolute
+  std::string bin_directory;       // of PostgreSQL, as configured; empty: looked for
+};
+
+/// Does what the plan says. Runs as the owner of the new directory; a server refuses root.
+/// Errors: refused (space, target) before anything was written; afterwards the target keeps its unfinished marker, and
+/// the same restore takes it up again.
+Result<RestoreReport> execute_restore(repository::Repository& repository, const RestorePlan& plan,
+                                      const ExecuteSettings& settings, Progress& progress, std::stop_token stop);
+
+}  // namespace spendsync::restore
