@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/result.h"
-#include "config/scalars.h"
+#include "config/addresses.h"
 
 namespace spendsync::config {
 namespace {

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "config/scalars.h"
+#include "config/addresses.h"
 
 namespace spendsync::config {
 namespace {

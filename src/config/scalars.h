@@ -1,11 +1,10 @@
-// The meaning of single values: durations, sizes, addresses, URLs and the like.
+// The meaning of single values: durations, sizes, numbers, paths and the like.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
 #include "config/diagnostics.h"
 #include "config/table.h"
 
@@ -24,12 +23,6 @@ Checked<Scalar> parse_scalar(std::string_view text, const Type& type);
 Checked<int64_t> parse_duration(std::string_view text);
 /// "500 GiB" -> bytes. Units of 1024 (KiB ... PiB) and of 1000 (kB ... PB); bare numbers are flawed.
 Checked<int64_t> parse_size(std::string_view text);
-/// "127.0.0.1:9091", "[::1]:9091", "localhost:9091".
-Checked<ListenAddress> parse_address(std::string_view text);
-
-/// Is the host this machine's own (127.0.0.0/8, ::1, localhost)?
-bool is_loopback(std::string_view host);
-
 /// The largest unit that divides the number: 2419200 -> "4 weeks"; 536870912000 -> "500 GiB".
 std::string format_exact_duration(int64_t duration_seconds);
 std::string format_exact_size(int64_t bytes);
