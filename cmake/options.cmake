@@ -24,7 +24,7 @@ target_link_options(ssb_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 
 if(SSB_SANITIZE)
   target_compile_options(ssb_flags INTERFACE -fsanitize=${SSB_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
-    -Wno-maybe-uninitialized)  # GCC 12 warns falsely once it instruments
+    -Wno-uninitialized -Wno-maybe-uninitialized)  # GCC 12 warns falsely once it instruments
   target_link_options(ssb_flags INTERFACE -fsanitize=${SSB_SANITIZE})
 else()
   target_compile_options(ssb_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)

@@ -117,6 +117,7 @@ Result<pid_t> spawn(const Command& command, OutputTargets targets) {
 
   std::vector<std::string> arguments = command.arguments;
   std::vector<std::string> variables;
+  variables.reserve(environment.size());
   for (const auto& [name, value] : environment) variables.push_back(fmt::format("{}={}", name, value));
   pid_t pid = -1;
   int error_number = posix_spawn(&pid, program.c_str(), &options.actions, &options.attributes,
