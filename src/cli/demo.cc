@@ -15,7 +15,7 @@ namespace {
 using std::chrono::duration;
 
 constexpr const char* kDigest =
-    "select count(*) || ' rows, digest ' || md5(string_agg(md5(t::text), '' order by id)) from orders t";
+    "select count(*) || ' rows, digest ' || md5(string_agg(md5(t::text), '' order by id)) from public.orders t";
 
 /// What happened, for the page at the end.
 struct Story {
@@ -55,12 +55,12 @@ class Demo {
   Result<void> fill_database() {
     auto connection = TRY(stage_.connect());
     TRY(
-        connection.query("create table orders as select n as id, md5(n::text) as customer, "
+        connection.query("create table public.orders as select n as id, md5(n::text) as customer, "
                          "repeat(md5((n * 7)::text), 4) as note, now() - n * interval '1 minute' as placed "
                          "from generate_series(1, 300000) n",
                          {}, process_.stop));
-    TRY(connection.query("create index on orders (customer)", {}, process_.stop));
-    TRY(connection.query("create table payments (id bigint primary key, amount numeric)", {}, process_.stop));
+    TRY(connection.query("create index on public.orders (customer)", {}, process_.stop));
+    TRY(connection.query("create table public.payments (id bigint primary key, amount numeric)", {}, process_.stop));
     story_.orders_before = TRY(connection.query_value(kDigest, {}, process_.stop));
     story_.database_size =
         TRY(connection.query_value("select pg_size_pretty(sum(pg_database_size(oid))) from pg_database"));
@@ -83,7 +83,7 @@ class Demo {
   Result<void> lose_everything(DemoClient& client) {
     auto connection = TRY(stage_.connect());
     story_.dropped = process_.clock.now();
-    TRY(connection.query("drop table orders", {}, process_.stop));
+    TRY(connection.query("drop table public.orders", {}, process_.stop));
     step("\nDisaster 1, " + format_utc(story_.dropped) + ": somebody drops the table of orders. Nobody notices yet.");
     TRY(client.wait_for_orders(200, process_.stop));
     TRY(stage_.command({"backup", "transaction_logs"}, process_.stop));
@@ -115,15 +115,15 @@ class Demo {
 
   /// Acknowledged before the mistake: must be there. Begun after it: must not.
   Result<void> compare_payments(postgres::Connection& connection) {
-    const auto last = TRY(connection.query_value("select coalesce(max(id), 0) from payments"));
-    const auto count = TRY(connection.query_value("select count(*) from payments"));
+    const auto last = TRY(connection.query_value("select coalesce(max(id), 0) from public.payments"));
+    const auto count = TRY(connection.query_value("select count(*) from public.payments"));
     const auto highest = std::stoll(last);
     story_.payments_acknowledged = payments_.size();
     for (const auto& payment : payments_) {
       const bool expected = payment.acknowledged <= story_.dropped;
-      story_.payments_expected += expected ? 1 : 0;
-      story_.payments_found += expected && payment.id <= highest ? 1 : 0;
-      story_.payments_from_later += payment.begun > story_.dropped && payment.id <= highest ? 1 : 0;
+      story_.payments_expected += expected ? 1u : 0u;
+      story_.payments_found += expected && payment.id <= highest ? 1u : 0u;
+      story_.payments_from_later += payment.begun > story_.dropped && payment.id <= highest ? 1u : 0u;
     }
     if (std::stoll(count) != highest) {
       return Error(ErrorKind::corrupt,

@@ -25,7 +25,7 @@ void DemoClient::State::run(std::stop_token stop) {
   for (int64_t id = 1; !stop.stop_requested(); ++id) {
     Order order{.id = id, .begun = clock.now(), .acknowledged = {}};
     auto done =
-        connection->query("insert into payments (id, amount) values ($1, random() * 100)", {std::to_string(id)});
+        connection->query("insert into public.payments (id, amount) values ($1, random() * 100)", {std::to_string(id)});
     if (!done) return;  // the server is gone: that is the disaster
     order.acknowledged = clock.now();
     orders.push_back(order);

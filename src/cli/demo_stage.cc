@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/secret.h"
 #include "cli/demo.h"
 #include "postgres/installation.h"
 

@@ -112,7 +112,8 @@ int main(int argc, char** argv) {
     std::fputs(parsed.error.c_str(), stderr);
     code = parsed.invocation ? run(*parsed.invocation) : parsed.exit_code;
     // A standby asks again after 1 and ends after anything above 125.
-    if (!parsed.invocation && code == restore::kWalFailed) code = restore::wal_get_failure_code(".");
+    if (!parsed.invocation && code == spendsync::restore::kWalFailed)
+      code = spendsync::restore::wal_get_failure_code(".");
     if (std::fflush(stdout) != 0 && code == kDone) code = kFailed;
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
     std::fprintf(stderr, "error: %s\n", error.what());

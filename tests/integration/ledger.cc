@@ -13,7 +13,7 @@ constexpr int64_t kIdsPerClient = 1'000'000'000;
 LedgerClients::LedgerClients(std::string connection_string, int clients)
     : connection_string_(std::move(connection_string)), seen_(static_cast<size_t>(clients)) {
   auto connection = MUST(postgres::Connection::open({.connection_string = connection_string_}));
-  MUST(connection.query("create table if not exists ledger(id bigint primary key, filler text)", {}));
+  MUST(connection.query("create table if not exists public.ledger(id bigint primary key, filler text)", {}));
   for (int client = 0; client < clients; ++client) {
     threads_.emplace_back([this, client](std::stop_token stop) { run(stop, client); });
   }
@@ -30,7 +30,7 @@ void LedgerClients::run(std::stop_token stop, int client) {
   auto& seen = seen_[static_cast<size_t>(client)];
   for (int64_t number = 0; !stop.stop_requested(); ++number) {
     AcknowledgedCommit commit{.id = client * kIdsPerClient + number, .begun = clock_.now(), .acknowledged = {}};
-    auto inserted = connection->query("insert into ledger values ($1, repeat('x', 200))", {std::to_string(commit.id)});
+    auto inserted = connection->query("insert into public.ledger values ($1, repeat('x', 200))", {std::to_string(commit.id)});
     if (!inserted) return;  // the server is gone: that is what disasters are
     commit.acknowledged = clock_.now();
     seen.push_back(commit);
@@ -54,7 +54,7 @@ std::vector<AcknowledgedCommit> LedgerClients::stop() {
 
 std::set<int64_t> ledger_ids(const std::string& connection_string) {
   auto connection = MUST(postgres::Connection::open({.connection_string = connection_string}));
-  auto rows = MUST(connection.query("select id from ledger", {}));
+  auto rows = MUST(connection.query("select id from public.ledger", {}));
   std::set<int64_t> ids;
   for (const auto& row : rows.rows) ids.insert(std::stoll(row.at(0).value_or("-1")));
   return ids;
