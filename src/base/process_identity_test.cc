@@ -144,7 +144,8 @@ TEST_F(BecomeUser, ProgramsThatItRunsHaveNoRightsAtAll) {
               PrivilegedReads reads;
               pid_t pid = fork();
               if (pid == 0) {
-                execl("/bin/cat", "cat", secret_.c_str(), nullptr);
+                ::close(2);
+      execl("/bin/cat", "cat", secret_.c_str(), nullptr);
                 _exit(127);
               }
               int status = 0;
