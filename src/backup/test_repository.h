@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/crc32c.h"
+#include "base/file.h"
 #include "base/testing.h"
 #include "crypto/key_file_wrapper.h"
 #include "repository/backup_reader.h"
