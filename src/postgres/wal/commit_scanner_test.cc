@@ -2,7 +2,7 @@
 
 #include "base/testing.h"
 #include "base/time.h"
-#include "postgres/wal/testing.h"
+#include "postgres/wal/testing/wal_builder.h"
 
 namespace spendsync::postgres {
 namespace {

@@ -3,7 +3,7 @@
 #include <random>
 
 #include "base/testing.h"
-#include "postgres/wal/testing.h"
+#include "postgres/wal/testing/wal_builder.h"
 
 namespace spendsync::postgres {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/testing.h"
 #include "postgres/wal/record_reader.h"
-#include "postgres/wal/testing.h"
+#include "postgres/wal/testing/wal_builder.h"
 
 namespace spendsync::postgres {
 namespace {

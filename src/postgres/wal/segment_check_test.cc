@@ -1,7 +1,7 @@
 #include "postgres/wal/segment_check.h"
 
 #include "base/testing.h"
-#include "postgres/wal/testing.h"
+#include "postgres/wal/testing/wal_builder.h"
 
 namespace spendsync::postgres {
 namespace {
