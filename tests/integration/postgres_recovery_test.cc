@@ -48,8 +48,7 @@ class RecoveryFromBackup : public ::testing::Test {
     for (int id = 1; id <= 4; ++id) commit_row(id);
     primary_->psql("SELECT pg_create_restore_point('after four')");
     commit_row(5);
-    primary_->psql("SELECT pg_switch_wal()");
-    auto newest = primary_->psql("SELECT pg_walfile_name(pg_current_wal_lsn() - 1)");
+    auto newest = primary_->psql("SELECT pg_walfile_name(pg_switch_wal())");
     SystemClock clock;
     while (primary_->psql("SELECT last_archived_wal >= '" + newest + "' FROM pg_stat_archiver") != "t") {
       MUST(clock.sleep_for(std::chrono::milliseconds(50), {}));
