@@ -92,7 +92,7 @@ struct FrameReader::State {
   Decompressor decompressor;
   Bytes stored;
   Bytes payload;
-  Bytes raw;  // frames of which a part is wanted
+  Bytes raw;                     // frames of which a part is wanted
   std::list<OpenedPack> opened;  // newest first
 
   Result<const PackRecord*> find_pack(const FrameRun& run) const;
@@ -145,7 +145,8 @@ Result<const PackRecord*> FrameReader::State::find_pack(const FrameRun& run) con
   const auto* packs = backup.packs(run.source);
   const auto* pack = packs == nullptr ? nullptr : packs->find(run.pack);
   if (pack == nullptr) {
-    return Error(ErrorKind::corrupt, "it lies in pack " + std::to_string(run.pack) + ", which the manifest does not list");
+    return Error(ErrorKind::corrupt,
+                 "it lies in pack " + std::to_string(run.pack) + ", which the manifest does not list");
   }
   if (uint64_t{run.first_number} + run.frames() >= pack->frames) {
     return Error(ErrorKind::corrupt, "it lies behind the frames of pack " + pack->name.to_string());
@@ -156,7 +157,8 @@ Result<const PackRecord*> FrameReader::State::find_pack(const FrameRun& run) con
 Result<void> FrameReader::State::read_stored(const ContentChunk& chunk, const PackRecord& pack) {
   uint64_t size = 0;
   for (size_t i = 0; i < chunk.frames; ++i) size += crypto::kFrameOverhead + chunk.run->stored_sizes[chunk.first + i];
-  if (chunk.object_offset + size > pack.index_offset) return Error(ErrorKind::corrupt, "its frames reach into the index");
+  if (chunk.object_offset + size > pack.index_offset)
+    return Error(ErrorKind::corrupt, "its frames reach into the index");
   if (stored.size() < size) stored.resize(size);
   return backup.repository.store().get_range(key_of(chunk.run->source, pack), chunk.object_offset,
                                              MutableBytes(stored).first(size));
@@ -175,7 +177,8 @@ Result<crypto::StreamOpener*> FrameReader::State::opener_of(const FrameRun& run,
   std::array<std::byte, crypto::kStreamHeaderSize> header;
   TRY(repository.store().get_range(key, 0, header));
   auto data_key = TRY(repository.key_of(header, key));
-  if (data_key->key_class != pack.key_class) return Error(ErrorKind::corrupt, "it is sealed under a key of another class");
+  if (data_key->key_class != pack.key_class)
+    return Error(ErrorKind::corrupt, "it is sealed under a key of another class");
   auto opener = TRY(crypto::StreamOpener::create(repository.seal_context(ObjectType::pack, key), data_key, header));
   opened.push_front({run.source, pack.id, std::move(opener)});
   if (opened.size() > kOpenedMax) opened.pop_back();
@@ -188,7 +191,8 @@ Result<size_t> FrameReader::State::open_frame(crypto::StreamOpener& opener, cons
   const auto& run = *chunk.run;
   auto opened_frame = TRY(opener.open(run.first_number + index, bytes, payload));
   const auto& header = opened_frame.header;
-  bool expected = header.stored_size == run.stored_sizes[index] && header.raw_size == run.raw_size_of(index) && !header.last;
+  bool expected =
+      header.stored_size == run.stored_sizes[index] && header.raw_size == run.raw_size_of(index) && !header.last;
   if (!expected) return Error(ErrorKind::corrupt, "it is not the frame that the file table describes");
   return opened_frame.consumed;
 }
@@ -233,8 +237,10 @@ Result<void> check_stream(const StreamTable& table, std::string_view name) {
     for (size_t i = 0; i < run.frames(); ++i) {
       bool last = --frames_left == 0;
       auto raw_size = run.raw_size_of(i);
-      bool good = run.source == FrameSource::own && (raw_size == kStreamFrameSize || (last && raw_size < kStreamFrameSize));
-      if (!good) return Error(ErrorKind::corrupt, "the frames of stream " + std::string(name) + " are of the wrong size");
+      bool good =
+          run.source == FrameSource::own && (raw_size == kStreamFrameSize || (last && raw_size < kStreamFrameSize));
+      if (!good)
+        return Error(ErrorKind::corrupt, "the frames of stream " + std::string(name) + " are of the wrong size");
     }
   }
   return ok();
@@ -249,11 +255,13 @@ Result<std::unique_ptr<BackupReader>> BackupReader::open(Repository& repository,
   TRY_CONTEXT(check_stream(manifest.body.page_hashes, "pages"), name);
   std::optional<PackList> base;
   if (manifest.summary.parent) {
-    auto parent = TRY_CONTEXT(read_manifest(repository, *manifest.summary.parent), "the full that " + label.text() + " needs");
+    auto parent =
+        TRY_CONTEXT(read_manifest(repository, *manifest.summary.parent), "the full that " + label.text() + " needs");
     base = PackList{parent.summary.label, std::move(parent.body.packs)};
   }
   PackList own{label, manifest.body.packs};
-  std::unique_ptr<State> state(new State{repository, std::move(manifest), std::move(own), std::move(base), {}, nullptr});
+  std::unique_ptr<State> state(
+      new State{repository, std::move(manifest), std::move(own), std::move(base), {}, nullptr});
   std::unique_ptr<BackupReader> reader(new BackupReader(std::move(state)));
   reader->state_->stream_reader = TRY(reader->frame_reader());
   return reader;

@@ -14,13 +14,13 @@ class BackupReader;
 
 /// A stretch of a file's content that one range read fetches: at most kChunkMax bytes stored and raw.
 struct ContentChunk {
-  uint64_t offset = 0;  // in the file, bytes
-  uint64_t size = 0;    // bytes of content
+  uint64_t offset = 0;            // in the file, bytes
+  uint64_t size = 0;              // bytes of content
   const FrameRun* run = nullptr;  // in the entry, which must outlive the chunk
-  size_t first = 0;     // index of its first frame in the run
-  uint64_t object_offset = 0;  // of that frame's header in the pack, bytes
+  size_t first = 0;               // index of its first frame in the run
+  uint64_t object_offset = 0;     // of that frame's header in the pack, bytes
   size_t frames = 0;
-  uint64_t skip = 0;    // bytes of the first frame's content that come before `offset`
+  uint64_t skip = 0;  // bytes of the first frame's content that come before `offset`
 };
 inline constexpr uint32_t kChunkMax = 4u << 20;  // more only where a single frame is larger
 

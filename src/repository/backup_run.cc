@@ -187,8 +187,9 @@ Result<ManifestSummary> BackupRun::commit(ManifestSummary summary, ServerFiles f
   auto bytes = TRY(seal_manifest(state.repository, manifest, state.keys.meta));
   if (state.stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped before the manifest was written");
   TRY(state.put_manifest(bytes));
-  remember_newest_seen(state.repository, {manifest.summary.chain.sequence,
-                                          {state.repository.layout().manifest(state.label).text(), crypto::sha256(bytes)}});
+  remember_newest_seen(state.repository,
+                       {manifest.summary.chain.sequence,
+                        {state.repository.layout().manifest(state.label).text(), crypto::sha256(bytes)}});
   return std::move(manifest.summary);
 }
 

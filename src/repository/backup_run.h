@@ -21,8 +21,8 @@ class BackupRun {
  public:
   struct Settings {
     BackupType type = BackupType::full;
-    unsigned workers = 1;         // FrameWriters that will be open at once
-    unsigned finishers = 2;       // threads that finish packs: durable writes, last parts of uploads
+    unsigned workers = 1;    // FrameWriters that will be open at once
+    unsigned finishers = 2;  // threads that finish packs: durable writes, last parts of uploads
     Compressor::Settings compression;
     uint64_t pack_size = 64u << 20;  // bytes; a pack is closed by the frame that reaches it
     std::string host;

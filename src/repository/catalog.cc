@@ -109,7 +109,9 @@ const ManifestSummary* Catalog::newest_stopped_before(Lsn position, const Filter
   return newest;
 }
 
-const ManifestSummary* Catalog::newest(const Filter& accept) const { return newest_stopped_by(Timestamp::max(), accept); }
+const ManifestSummary* Catalog::newest(const Filter& accept) const {
+  return newest_stopped_by(Timestamp::max(), accept);
+}
 
 uint64_t Catalog::newest_sequence() const {
   uint64_t newest = 0;

@@ -117,9 +117,8 @@ class ChainCheck {
 
  private:
   Result<void> find(ChainFinding finding) {
-    bool known = std::any_of(findings_.begin(), findings_.end(), [&](const auto& other) {
-      return other.key == finding.key && other.kind == finding.kind;
-    });
+    bool known = std::any_of(findings_.begin(), findings_.end(),
+                             [&](const auto& other) { return other.key == finding.key && other.kind == finding.kind; });
     if (!known) findings_.push_back(std::move(finding));
     return ok();
   }

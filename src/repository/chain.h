@@ -12,7 +12,7 @@ namespace spendsync::repository {
 
 /// A record as another one cites it.
 struct RecordRef {
-  std::string key;               // relative to the prefix
+  std::string key;                // relative to the prefix
   crypto::Sha256Digest digest{};  // of the object's bytes
   bool operator==(const RecordRef&) const = default;
 };

@@ -53,8 +53,7 @@ Result<Compressor::Encoded> Compressor::encode(ByteView raw) {
   if (state_->context == nullptr || raw.empty()) return Encoded{raw, Codec::none};
   auto bound = ZSTD_compressBound(raw.size());
   if (state_->buffer.size() < bound) state_->buffer.resize(bound);
-  auto size =
-      ZSTD_compress2(state_->context, state_->buffer.data(), state_->buffer.size(), raw.data(), raw.size());
+  auto size = ZSTD_compress2(state_->context, state_->buffer.data(), state_->buffer.size(), raw.data(), raw.size());
   if (ZSTD_isError(size) != 0) return Error(ErrorKind::internal, std::string("zstd: ") + ZSTD_getErrorName(size));
   if (size + raw.size() / 64 >= raw.size()) return Encoded{raw, Codec::none};
   return Encoded{ByteView(state_->buffer).first(size), Codec::zstd};
@@ -82,8 +81,8 @@ Result<Decompressor> Decompressor::create() {
 
 Result<void> Decompressor::decode(uint8_t codec, ByteView payload, MutableBytes out) {
   auto wrong_size = [&](size_t size) {
-    return Error(ErrorKind::corrupt, "a frame decodes to " + std::to_string(size) + " bytes instead of " +
-                                         std::to_string(out.size()));
+    return Error(ErrorKind::corrupt,
+                 "a frame decodes to " + std::to_string(size) + " bytes instead of " + std::to_string(out.size()));
   };
   if (codec == static_cast<uint8_t>(Codec::none)) {
     if (payload.size() != out.size()) return wrong_size(payload.size());

@@ -153,7 +153,7 @@ struct Prefix {
 };
 Result<std::optional<Prefix>> read_length(ByteView bytes) {
   Prefix prefix;
-  for (; prefix.width < bytes.size(); ) {
+  for (; prefix.width < bytes.size();) {
     auto byte = static_cast<uint8_t>(bytes[prefix.width]);
     prefix.value |= uint64_t{byte & 0x7fu} << (7 * prefix.width);
     ++prefix.width;

@@ -33,10 +33,10 @@ struct FileEntry {
   uint32_t gid = 0;
   std::string owner;  // names at the source, empty where it has none
   std::string group;
-  uint32_t mode = 0;      // permission bits with setuid, setgid and sticky
-  int64_t mtime_ns = 0;   // since 1970
-  uint64_t size = 0;      // bytes of content; 0 but for files
-  uint32_t crc32c = 0;    // of the content
+  uint32_t mode = 0;        // permission bits with setuid, setgid and sticky
+  int64_t mtime_ns = 0;     // since 1970
+  uint64_t size = 0;        // bytes of content; 0 but for files
+  uint32_t crc32c = 0;      // of the content
   std::string link_target;  // symbolic link: its text; hard link: path of the first name, in the same set
   std::vector<Attribute> attributes;
   FrameRuns content;

@@ -18,7 +18,8 @@ class Findings {
   void add(std::string key, ErrorKind kind, std::string what);
   void add(const storage::ObjectKey& key, const Error& error) { add(key.text(), error.kind(), error.message()); }
 
-  /// True when `result` is a value. Otherwise a finding, or an error that keeps verify from working at all: `cancelled`.
+  /// True when `result` is a value. Otherwise a finding, or an error that keeps verify from working at all:
+  /// `cancelled`.
   template <class T>
   Result<bool> check(const storage::ObjectKey& key, const Result<T>& result) {
     if (result) return true;

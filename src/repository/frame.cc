@@ -63,7 +63,8 @@ void FrameRuns::append(FrameRuns&& later) {
 
 void FrameRuns::add_run(FrameRun run) {
   if (run.frames() == 0) return;
-  FrameRef first{run.source, run.pack, run.first_number, run.first_offset, run.stored_sizes.front(), run.raw_size_of(0)};
+  FrameRef first{run.source,        run.pack, run.first_number, run.first_offset, run.stored_sizes.front(),
+                 run.raw_size_of(0)};
   auto end = next_offset(run);
   bool merges = !runs_.empty() && is_whole(run) && continues(runs_.back(), end_offset_, first) &&
                 (run.frames() == 1 || run.raw_size == runs_.back().raw_size) &&
@@ -161,7 +162,8 @@ Result<FrameRun> decode_frame_run(ByteReader& in) {
 Result<FrameRuns> decode_frame_runs(ByteReader& in) {
   auto count = TRY(in.varint());
   constexpr size_t kRunBytesMin = 8;
-  if (count > in.remaining() / kRunBytesMin) return Error(ErrorKind::corrupt, "more frame runs are claimed than are there");
+  if (count > in.remaining() / kRunBytesMin)
+    return Error(ErrorKind::corrupt, "more frame runs are claimed than are there");
   FrameRuns runs;
   uint64_t length = 0;
   for (uint64_t i = 0; i < count; ++i) {

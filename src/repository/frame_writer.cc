@@ -104,7 +104,8 @@ Result<void> FrameWriter::State::open_pack() {
   auto& repository = sink.repository();
   PackName name{sink.settings().run, sink.take_number()};
   auto object_key = repository.layout().pack(sink.settings().label, name);
-  auto sealer = TRY(StreamSealer::create(repository.seal_context(ObjectType::pack, object_key), key, repository.random()));
+  auto sealer =
+      TRY(StreamSealer::create(repository.seal_context(ObjectType::pack, object_key), key, repository.random()));
   auto upload = TRY_CONTEXT(repository.store().begin_upload(object_key, sink.settings().pack_size),
                             "beginning pack " + name.to_string());
   pack = std::make_unique<OpenPack>(std::move(object_key), name, std::move(upload), std::move(sealer));

@@ -36,9 +36,9 @@ Result<RunKeys> KeyRing::create_pair(std::string_view purpose) {
   RunKeys pair;
   auto data = TRY_CONTEXT(create_key(KeyClass::data), "making a data key");
   auto meta = TRY_CONTEXT(create_key(KeyClass::meta), "making a meta key");
-  log_.debug("made data keys", {{"purpose", std::string(purpose)},
-                                {"data", data.key->id.to_string()},
-                                {"meta", meta.key->id.to_string()}});
+  log_.debug(
+      "made data keys",
+      {{"purpose", std::string(purpose)}, {"data", data.key->id.to_string()}, {"meta", meta.key->id.to_string()}});
   return RunKeys{data.key, meta.key, std::move(data.wraps), std::move(meta.wraps)};
 }
 
@@ -98,7 +98,8 @@ class Attempts {
           .with_hint("configure one of these under encryption.keys");
     }
     if (denied_) return *std::move(denied_);
-    return Error(ErrorKind::not_found, "it has no wraps: they were removed").with_hint("verify names what else is missing");
+    return Error(ErrorKind::not_found, "it has no wraps: they were removed")
+        .with_hint("verify names what else is missing");
   }
 
  private:
@@ -210,8 +211,8 @@ Result<KeyRing::CurrentWalKeys> KeyRing::reuse_hinted_keys() {
   // Nothing in the hint is believed: age, class and wraps come from the wraps themselves.
   auto data = TRY(open_by_any_wrap(data_id, true));
   auto meta = TRY(open_by_any_wrap(meta_id, true));
-  bool good = data.key->key_class == KeyClass::data && meta.key->key_class == KeyClass::meta &&
-              data.has_all_wrappers && meta.has_all_wrappers;
+  bool good = data.key->key_class == KeyClass::data && meta.key->key_class == KeyClass::meta && data.has_all_wrappers &&
+              meta.has_all_wrappers;
   if (!good) return Error(ErrorKind::not_found, "the hinted keys lack a wrap or are of the wrong class");
   auto created = std::min(data.created, meta.created);
   if (!is_young(created)) return Error(ErrorKind::not_found, "the hinted keys are too old");

@@ -25,7 +25,7 @@ struct RunKeys {
 class KeyRing {
  public:
   struct Settings {
-    std::string repository_id;  // hexadecimal
+    std::string repository_id;    // hexadecimal
     std::string state_directory;  // empty: none; holds the hint about the current WAL keys
     std::chrono::minutes wal_key_life{60};
   };

@@ -73,8 +73,8 @@ std::string_view to_string(ObjectType type) {
 }
 
 Result<void> check_cluster_name(std::string_view name) {
-  bool allowed = name.find_first_not_of(
-                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == std::string_view::npos;
+  bool allowed = name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+                 std::string_view::npos;
   if (name.empty() || name.size() > 64 || name.front() == '.' || !allowed) {
     return Error(ErrorKind::invalid, "'" + std::string(name) + "' is no cluster name")
         .with_hint("1 to 64 letters, digits, dots, dashes and underscores, not beginning with a dot");
@@ -157,7 +157,8 @@ ObjectKey Layout::history(TimelineId timeline) const { return make_key(timeline_
 Result<ObjectKey> Layout::wal_file(std::string_view file_name) const {
   auto kind = classify_wal_file(file_name);
   if (kind != WalFileKind::partial && kind != WalFileKind::backup_history) {
-    return Error(ErrorKind::invalid, "'" + std::string(file_name) + "' is no .partial or .backup file of WAL archiving");
+    return Error(ErrorKind::invalid,
+                 "'" + std::string(file_name) + "' is no .partial or .backup file of WAL archiving");
   }
   auto timeline = parse_hex(file_name.substr(0, 8), 8, true);
   if (!timeline) return Error(ErrorKind::invalid, "'" + std::string(file_name) + "' names no timeline");
@@ -196,7 +197,8 @@ std::optional<ObjectType> classify_wal_object(std::string_view rest) {
   if (!starts_with(name, timeline)) return std::nullopt;
   auto parts = name.find(".part/");
   if (parts != std::string_view::npos) {
-    bool good = classify_wal_file(name.substr(0, parts)) == WalFileKind::segment && PartRange::parse(name.substr(parts + 6));
+    bool good =
+        classify_wal_file(name.substr(0, parts)) == WalFileKind::segment && PartRange::parse(name.substr(parts + 6));
     return good ? std::optional(ObjectType::wal_part) : std::nullopt;
   }
   switch (classify_wal_file(name)) {

@@ -63,7 +63,8 @@ Result<DocumentOpener> open_manifest(Repository& repository, const Label& label,
   if (opener) return opener;
   auto tombstone = DocumentOpener::create(repository.seal_context(ObjectType::tombstone, key), meta_key, bytes);
   if (tombstone) {
-    return Error(ErrorKind::conflict, label.text() + " was collected as an unfinished run: a tombstone stands at its manifest");
+    return Error(ErrorKind::conflict,
+                 label.text() + " was collected as an unfinished run: a tombstone stands at its manifest");
   }
   return std::move(opener).error().with_context(key.text());
 }

@@ -15,8 +15,8 @@ namespace spendsync::repository {
 
 /// A captured set of files beside the database.
 struct CapturedSet {
-  uint32_t number = 0;  // FileEntry::set; from 1
-  std::string name;     // "configuration"
+  uint32_t number = 0;             // FileEntry::set; from 1
+  std::string name;                // "configuration"
   std::vector<std::string> paths;  // as configured
   uint64_t files = 0;
   uint64_t bytes = 0;
@@ -47,11 +47,11 @@ struct KeyRecord {
 /// All that `list`, `status`, expiry and the choice of a backup need. Readable without the rest of the manifest.
 /// Those who make a backup fill the first part; BackupRun::commit fills the second.
 struct ManifestSummary {
-  Timestamp started;   // the server's clock where there is one
+  Timestamp started;  // the server's clock where there is one
   Timestamp stopped;
-  WalPosition start;   // what pg_backup_start returned: the redo point
-  WalPosition stop;    // what pg_backup_stop returned
-  Lsn checkpoint;      // location of the checkpoint record
+  WalPosition start;  // what pg_backup_start returned: the redo point
+  WalPosition stop;   // what pg_backup_stop returned
+  Lsn checkpoint;     // location of the checkpoint record
   uint32_t page_size = 0;
   int major_version = 0;
   uint32_t catalog_version = 0;
@@ -59,13 +59,13 @@ struct ManifestSummary {
   bool data_checksums = false;
   bool from_standby = false;
   std::map<std::string, std::string> server_settings;  // what recovery needs (max_connections ...), and where files lay
-  uint64_t page_failures = 0;              // pages
+  uint64_t page_failures = 0;                          // pages
   std::vector<PageFailures> page_failure_files;
   std::vector<CapturedSet> captured_sets;
   std::vector<TablespaceRecord> tablespaces;
-  std::vector<std::string> incomplete;  // why something that was asked for is not inside; empty: complete
+  std::vector<std::string> incomplete;       // why something that was asked for is not inside; empty: complete
   std::map<std::string, std::string> notes;  // facts for people (collation versions, skipped special files)
-  std::optional<Label> parent;  // incremental: its full
+  std::optional<Label> parent;               // incremental: its full
 
   Label label = Label::make(Timestamp{}, BackupType::full);
   SystemIdentifier system_identifier;
@@ -77,7 +77,7 @@ struct ManifestSummary {
   uint64_t source_bytes = 0;  // sum of the files' sizes
   uint64_t stored_bytes = 0;  // sum of this backup's packs
   uint64_t packs = 0;
-  uint64_t body_bytes = 0;    // of the manifest object after its first frame: shows a cut without reading it
+  uint64_t body_bytes = 0;  // of the manifest object after its first frame: shows a cut without reading it
   ChainLink chain;
 
   BackupType type() const { return label.type(); }
@@ -89,9 +89,9 @@ struct PackRecord {
   uint32_t id = 0;  // what FrameRun::pack refers to
   PackName name;
   crypto::KeyClass key_class = crypto::KeyClass::data;
-  uint64_t size = 0;          // of the object, bytes
-  uint64_t index_offset = 0;  // where the sealed index begins
-  uint32_t frames = 0;        // of the stream, the empty last one included
+  uint64_t size = 0;            // of the object, bytes
+  uint64_t index_offset = 0;    // where the sealed index begins
+  uint32_t frames = 0;          // of the stream, the empty last one included
   crypto::Sha256Digest tags{};  // SHA-256 over the GCM tags of those frames in order
   bool operator==(const PackRecord&) const = default;
 };

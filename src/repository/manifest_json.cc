@@ -255,7 +255,8 @@ Result<std::vector<KeyRecord>> read_keys(const Json& object) {
     auto id_text = TRY(element.text("id"));
     auto id = crypto::KeyId::parse(id_text);
     auto key_class = TRY(element.text("class"));
-    if (!id || (key_class != "data" && key_class != "meta")) return Error(ErrorKind::corrupt, "a key's record is damaged");
+    if (!id || (key_class != "data" && key_class != "meta"))
+      return Error(ErrorKind::corrupt, "a key's record is damaged");
     key.id = *id;
     key.key_class = key_class == "data" ? crypto::KeyClass::data : crypto::KeyClass::meta;
     key.wraps = TRY(read_texts(element, "wraps"));

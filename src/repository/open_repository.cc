@@ -102,9 +102,8 @@ Result<IdentityDocument> parse_identity(ByteView bytes) {
 /// The first difference between what was recorded and what the server is.
 Result<void> expect_same(const ClusterIdentity& recorded, const ClusterIdentity& server) {
   auto differs = [&](std::string_view what, uint64_t there, uint64_t here) {
-    return Error(ErrorKind::refused, "the repository holds cluster " + recorded.cluster + " with " +
-                                         std::string(what) + " " + std::to_string(there) + ", but the server has " +
-                                         std::to_string(here));
+    return Error(ErrorKind::refused, "the repository holds cluster " + recorded.cluster + " with " + std::string(what) +
+                                         " " + std::to_string(there) + ", but the server has " + std::to_string(here));
   };
   if (recorded.major_version != server.major_version) {
     return differs("major version", static_cast<uint64_t>(recorded.major_version),
@@ -196,8 +195,8 @@ class RepositoryOpener {
     auto again = try_repository();  // another creator may have come between
     if (again) return std::optional(*std::move(again));
     if (!again.error().is(ErrorKind::not_found)) return std::move(again).error();
-    return Error(ErrorKind::refused, "the object 'repository' is missing at " + store().description() +
-                                         ", but other objects are there")
+    return Error(ErrorKind::refused,
+                 "the object 'repository' is missing at " + store().description() + ", but other objects are there")
         .with_hint("restore that object from the other region or a copy; without it nothing there can be opened");
   }
 

@@ -57,7 +57,8 @@ Result<PackIndex> decode_pack_index(ByteView bytes) {
   index.name = *parsed;
   index.stream_bytes = TRY(reader.varint());
   auto frames = TRY(reader.varint());
-  if (frames == 0 || frames > kPackFramesMax) return Error(ErrorKind::corrupt, "the pack's index claims too many frames");
+  if (frames == 0 || frames > kPackFramesMax)
+    return Error(ErrorKind::corrupt, "the pack's index claims too many frames");
   auto tags = TRY(reader.raw(index.tags.size()));
   std::memcpy(index.tags.data(), tags.data(), tags.size());
   for (uint64_t i = 0; i + 1 < frames; ++i) {

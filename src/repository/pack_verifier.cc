@@ -11,10 +11,10 @@ namespace spendsync::repository {
 struct PackVerifier::Pass {
   const PackRecord& pack;
   storage::ObjectKey key;
-  uint64_t position = 0;       // of the next byte to be proved
-  size_t buffer_begin = 0;     // where that byte lies in the buffer
-  size_t buffer_end = 0;       // valid bytes
-  uint64_t fetched = 0;        // bytes read from the object
+  uint64_t position = 0;    // of the next byte to be proved
+  size_t buffer_begin = 0;  // where that byte lies in the buffer
+  size_t buffer_end = 0;    // valid bytes
+  uint64_t fetched = 0;     // bytes read from the object
   crypto::Sha256 tags;
   std::vector<IndexedFrame> seen;  // sizes and codecs, to be compared with the index
   std::vector<ProvedFrame> proved;
@@ -31,8 +31,8 @@ Result<std::vector<ProvedFrame>> PackVerifier::verify(const PackRecord& pack) {
   Pass pass(pack, repository_->layout().pack(label_, pack.name));
   auto info = TRY(repository_->store().stat(pass.key));
   if (info.size != pack.size) {
-    return Error(ErrorKind::corrupt, "it has " + std::to_string(info.size) + " bytes, the manifest says " +
-                                         std::to_string(pack.size));
+    return Error(ErrorKind::corrupt,
+                 "it has " + std::to_string(info.size) + " bytes, the manifest says " + std::to_string(pack.size));
   }
   TRY(verify_frames(pass));
   TRY(verify_index(pass));
@@ -62,14 +62,16 @@ Result<ByteView> PackVerifier::window(Pass& pass, size_t wanted) {
 Result<void> PackVerifier::verify_frames(Pass& pass) {
   auto header = TRY(window(pass, crypto::kStreamHeaderSize));
   auto key = TRY(repository_->key_of(header, pass.key));
-  if (key->key_class != pass.pack.key_class) return Error(ErrorKind::corrupt, "it is sealed under a key of another class");
+  if (key->key_class != pass.pack.key_class)
+    return Error(ErrorKind::corrupt, "it is sealed under a key of another class");
   auto context = repository_->seal_context(ObjectType::pack, pass.key);
   auto opener = TRY(crypto::StreamOpener::create(context, key, header.first(crypto::kStreamHeaderSize)));
   pass.buffer_begin += crypto::kStreamHeaderSize;
   pass.position = crypto::kStreamHeaderSize;
   bool last = false;
   while (!last) {
-    if (pass.proved.size() >= pass.pack.frames) return Error(ErrorKind::corrupt, "it has more frames than the manifest says");
+    if (pass.proved.size() >= pass.pack.frames)
+      return Error(ErrorKind::corrupt, "it has more frames than the manifest says");
     last = TRY_CONTEXT(verify_frame(pass, opener), "frame " + std::to_string(pass.seen.size()));
   }
   bool agrees = pass.position == pass.pack.index_offset && pass.seen.size() + 1 == pass.pack.frames &&
@@ -88,7 +90,8 @@ Result<bool> PackVerifier::verify_frame(Pass& pass, crypto::StreamOpener& opener
   pass.buffer_begin += frame.consumed;
   pass.position += frame.consumed;
   if (frame.header.last) {
-    if (frame.header.raw_size != 0 || !payload_.empty()) return Error(ErrorKind::corrupt, "the last frame is not empty");
+    if (frame.header.raw_size != 0 || !payload_.empty())
+      return Error(ErrorKind::corrupt, "the last frame is not empty");
     return true;
   }
   raw_.resize(frame.header.raw_size);
@@ -101,10 +104,12 @@ Result<bool> PackVerifier::verify_frame(Pass& pass, crypto::StreamOpener& opener
 Result<void> PackVerifier::verify_index(Pass& pass) {
   auto rest = pass.pack.size - pass.position;
   constexpr uint64_t kRestMax = kPackIndexMax + 64u * 1024;
-  if (rest > kRestMax || rest < kPackTrailerSize) return Error(ErrorKind::corrupt, "the size of its index is impossible");
+  if (rest > kRestMax || rest < kPackTrailerSize)
+    return Error(ErrorKind::corrupt, "the size of its index is impossible");
   auto bytes = TRY(window(pass, rest));
   auto offset = TRY(decode_pack_trailer(bytes.last(kPackTrailerSize)));
-  if (offset != pass.pack.index_offset) return Error(ErrorKind::corrupt, "its trailer names another place for the index");
+  if (offset != pass.pack.index_offset)
+    return Error(ErrorKind::corrupt, "its trailer names another place for the index");
   auto sealed = bytes.first(rest - kPackTrailerSize);
   auto key = TRY_CONTEXT(repository_->key_of(sealed, pass.key), "its index");
   auto context = repository_->seal_context(ObjectType::pack_index, pass.key);

@@ -20,9 +20,9 @@ struct ClusterIdentity {
   SystemIdentifier system_identifier;
   int major_version = 0;
   uint32_t catalog_version = 0;
-  uint32_t page_size = 0;               // bytes
-  uint32_t wal_segment_size = 0;        // bytes
-  uint64_t relation_segment_size = 0;   // bytes
+  uint32_t page_size = 0;              // bytes
+  uint32_t wal_segment_size = 0;       // bytes
+  uint64_t relation_segment_size = 0;  // bytes
   bool operator==(const ClusterIdentity&) const = default;
 };
 
@@ -94,8 +94,8 @@ class Repository {
   /// Seals under `meta_key` and creates the object. already_identical: an object with the same content is there.
   /// Errors: conflict when it has other content or is of another type (a tombstone at a manifest's key).
   Result<PutOutcome> put_document(const Document& document, const crypto::DataKeyPtr& meta_key);
-  /// Opens a document whole. Errors: not_found; corrupt (also when the object is of another type); those of KeyRing::find;
-  /// exhausted over `max_size` bytes.
+  /// Opens a document whole. Errors: not_found; corrupt (also when the object is of another type); those of
+  /// KeyRing::find; exhausted over `max_size` bytes.
   Result<Bytes> get_document(ObjectType type, const storage::ObjectKey& key, uint64_t max_size = kDocumentMax);
 
   /// Whether expiry has written that `key` is gone on purpose.

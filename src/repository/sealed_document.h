@@ -38,7 +38,8 @@ Result<Bytes> seal_document(const crypto::SealContext& context, const crypto::Da
 class DocumentOpener {
  public:
   /// `bytes` outlives it and begins with the stream header.
-  static Result<DocumentOpener> create(const crypto::SealContext& context, const crypto::DataKeyPtr& key, ByteView bytes);
+  static Result<DocumentOpener> create(const crypto::SealContext& context, const crypto::DataKeyPtr& key,
+                                       ByteView bytes);
   /// The next frame's raw content, valid until the next call. Errors: corrupt; also when a frame is over `raw_max`.
   Result<ByteView> next(size_t raw_max = kDocumentFrameMax);
   /// The last frame was read.

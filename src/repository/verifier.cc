@@ -12,7 +12,11 @@ namespace spendsync::repository {
 using storage::ObjectKey;
 
 Verifier::Verifier(Repository& repository, VerifySettings settings, std::stop_token stop)
-    : repository_(repository), settings_(settings), stop_(stop), findings_(settings.progress), archive_(repository, {}) {}
+    : repository_(repository),
+      settings_(settings),
+      stop_(stop),
+      findings_(settings.progress),
+      archive_(repository, {}) {}
 
 Result<void> Verifier::in_parallel(size_t count, const std::function<Result<void>(size_t)>& work) {
   std::atomic<size_t> next{0};
@@ -39,7 +43,8 @@ Result<void> Verifier::cluster() {
     findings_.count_object(object->size());
     auto expected = repository_.seal_context(ObjectType::identity, repository_key()).repository;
     if (crypto::sha256(*object) != expected) {
-      findings_.add(repository_key().text(), ErrorKind::corrupt, "it is not the object that the repository was opened with");
+      findings_.add(repository_key().text(), ErrorKind::corrupt,
+                    "it is not the object that the repository was opened with");
     }
   }
   auto key = repository_.layout().identity();
@@ -159,7 +164,8 @@ Result<void> Verifier::backup(const Label& label) {
 }
 
 /// nullopt when the file table itself lies in a pack that failed: there is nothing to compare files with.
-Result<std::optional<Verifier::ProvedPacks>> Verifier::check_backup_packs(const Label& label, const Manifest& manifest) {
+Result<std::optional<Verifier::ProvedPacks>> Verifier::check_backup_packs(const Label& label,
+                                                                          const Manifest& manifest) {
   const auto& packs = manifest.body.packs;
   TRY(check_pack_names(label, manifest));
   ProvedPacks proved;

@@ -8,7 +8,7 @@
 namespace spendsync::repository {
 
 struct Finding {
-  std::string key;   // of the object, relative to the prefix
+  std::string key;  // of the object, relative to the prefix
   ErrorKind kind = ErrorKind::corrupt;
   std::string what;  // one line
 };
@@ -34,9 +34,9 @@ struct VerifySettings {
 /// wrappers made it.
 Result<VerifyReport> verify_cluster(Repository& repository, const VerifySettings& settings, std::stop_token stop);
 
-/// Everything a restore of this backup would read, and its full's: started, manifest, keys with all recorded wraps, packs whole
-/// (every frame authenticated and decoded, index and trailer agree, nothing left over), the file table, every file's
-/// size and CRC-32C.
+/// Everything a restore of this backup would read, and its full's: started, manifest, keys with all recorded wraps,
+/// packs whole (every frame authenticated and decoded, index and trailer agree, nothing left over), the file table,
+/// every file's size and CRC-32C.
 Result<VerifyReport> verify_backup(Repository& repository, const Label& label, const VerifySettings& settings,
                                    std::stop_token stop);
 

@@ -213,7 +213,8 @@ Result<WalArchive::OpenedObject> WalArchive::open_object(ObjectType type, const 
   auto bytes = TRY_CONTEXT(repository_.store().get(key, stored_max), "reading " + key.text());
   OpenedObject opened;
   opened.meta = TRY(open_meta(repository_, type, key, bytes));
-  auto data_header = TRY_CONTEXT(crypto::read_stream_header(ByteView(bytes).subspan(opened.meta.data_offset)), key.text());
+  auto data_header =
+      TRY_CONTEXT(crypto::read_stream_header(ByteView(bytes).subspan(opened.meta.data_offset)), key.text());
   opened.data_key = data_header.key_id;
   opened.content = TRY(open_content(repository_, type, key, opened.meta, bytes, max_size));
   return opened;
@@ -295,7 +296,8 @@ Result<Bytes> WalArchive::get_file(std::string_view file_name) {
 Result<PutOutcome> WalArchive::put_part(SegmentName name, PartRange range, ByteView content,
                                         const WalSegmentSummary& summary) {
   bool fits = range.from < range.to && range.to <= segment_size() && content.size() == range.to - range.from;
-  if (!fits) return Error(ErrorKind::invalid, "a part of " + name.file_name(segment_size()) + " does not fit its range");
+  if (!fits)
+    return Error(ErrorKind::invalid, "a part of " + name.file_name(segment_size()) + " does not fit its range");
   WalMeta meta;
   meta.summary = summary;
   meta.part = range;
@@ -386,7 +388,8 @@ Result<std::vector<SegmentRange>> WalArchive::segments(TimelineId timeline) {
 Result<std::vector<SegmentRange>> WalArchive::segments_between(SegmentName first, SegmentName last) {
   auto prefix = repository_.layout().timeline_prefix(first.timeline);
   std::string start_after;
-  if (first.number > 0) start_after = repository_.layout().segment({first.timeline, first.number - 1}, segment_size()).text();
+  if (first.number > 0)
+    start_after = repository_.layout().segment({first.timeline, first.number - 1}, segment_size()).text();
   std::vector<SegmentRange> ranges;
   // Names ascend as segments do; `done` ends the listing early, which only an error can.
   const Error done(ErrorKind::cancelled, "end of range");

@@ -18,14 +18,14 @@ struct WalSegmentSummary {
 /// The meta stream of a WAL object.
 struct WalMeta {
   WalSegmentSummary summary;
-  uint64_t size = 0;              // bytes of content
-  crypto::Sha256Digest hmac{};    // HMAC-SHA-256 of the content under the meta key, purpose "content mac"
+  uint64_t size = 0;            // bytes of content
+  crypto::Sha256Digest hmac{};  // HMAC-SHA-256 of the content under the meta key, purpose "content mac"
   crypto::KeyId meta_key;
   Timestamp stored;               // the writer's clock
   std::optional<PartRange> part;  // parts only
   std::vector<std::string> data_wraps;
   std::vector<std::string> meta_wraps;
-  uint64_t data_offset = 0;       // where the data stream begins in the object, bytes
+  uint64_t data_offset = 0;  // where the data stream begins in the object, bytes
 };
 
 /// Consecutive whole segments of one timeline, both ends included.
