@@ -145,7 +145,7 @@ TEST_F(BecomeUser, ProgramsThatItRunsHaveNoRightsAtAll) {
               pid_t pid = fork();
               if (pid == 0) {
                 ::close(2);
-      execl("/bin/cat", "cat", secret_.c_str(), nullptr);
+                execl("/bin/cat", "cat", secret_.c_str(), nullptr);
                 _exit(127);
               }
               int status = 0;
