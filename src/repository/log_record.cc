@@ -111,7 +111,12 @@ Result<Label> put_log_record(Repository& repository, LogRecord record, std::stop
     auto context = repository.seal_context(ObjectType::log, key);
     auto bytes = TRY(seal_document(context, keys.meta, repository.random(), as_bytes(encode_record(record))));
     auto put = repository.store().put_if_absent(key, bytes);
-    if (!put && put.error().is(ErrorKind::already_exists)) continue;  // another run's second
+    if (!put && put.error().is(ErrorKind::already_exists)) {
+      // A repeated put whose first answer was lost finds its own object; otherwise the second is another run's.
+      auto present = repository.store().get(key, kLogRecordMax);
+      if (!present || *present != bytes) continue;
+      put = ok();
+    }
     TRY_CONTEXT(std::move(put), "writing " + key.text());
     remember_newest_seen(repository, {record.chain.sequence, {key.text(), crypto::sha256(bytes)}});
     return record.label;
