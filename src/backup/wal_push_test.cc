@@ -1,0 +1,248 @@
+#include "backup/wal_push.h"
+
+#include <random>
+
+#include "backup/test_wal.h"
+#include "postgres/wal/segment_check.h"
+
+namespace spendsync::backup {
+namespace {
+
+constexpr uint32_t kSize = SmallWal::kSegmentSize;
+
+class WalPush : public ::testing::Test {
+ protected:
+  std::string write(const std::string& name, ByteView content) {
+    std::string path = directory_.path() + "/" + name;
+    EXPECT_OK(replace_file(path, content, 0600));
+    return path;
+  }
+  Result<PushOutcome> push(const std::string& name) {
+    return push_wal_file(*wal_.archive, wal_.identity, {directory_.path() + "/" + name, {}});
+  }
+  Result<PushOutcome> push(const std::string& name, ByteView content) {
+    write(name, content);
+    return push(name);
+  }
+  std::string file_name(SegmentName name) { return name.file_name(kSize); }
+  uint64_t stored_objects() {
+    uint64_t count = 0;
+    EXPECT_OK(wal_.world.store().list(wal_.repository->layout().wal_prefix(), "", [&](const storage::ObjectInfo&) -> Result<void> {
+      ++count;
+      return {};
+    }));
+    return count;
+  }
+
+  SmallWal wal_;
+  TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "wal-push-test"));
+};
+
+TEST_F(WalPush, StoresASegmentWithItsCommits) {
+  auto builder = SmallWal::builder();
+  Timestamp time(std::chrono::hours(480000));
+  builder.commit(7, time);
+  Lsn end = builder.position();
+  builder.fill_segment();
+  Bytes content = builder.segment(3);
+  PushOutcome outcome = MUST(push("000000010000000000000003", content));
+  EXPECT_EQ(outcome.kind, WalFileKind::segment);
+  EXPECT_EQ(outcome.outcome, repository::PutOutcome::stored);
+  EXPECT_EQ(outcome.bytes, kSize);
+  EXPECT_EQ(MUST(wal_.archive->get_segment({TimelineId{1}, 3})), content);
+  auto meta = MUST(wal_.archive->read_meta({TimelineId{1}, 3}));
+  EXPECT_GT(meta.summary.records, 100u);
+  EXPECT_EQ(*meta.summary.last_commit, (repository::CommitPoint{time, end}));
+}
+
+TEST_F(WalPush, AnIdenticalDuplicateIsSuccessADifferentOneAConflict) {
+  auto builder = SmallWal::builder();
+  builder.fill_segment();
+  ASSERT_OK(push("000000010000000000000003", builder.segment(3)));
+  EXPECT_EQ(MUST(push("000000010000000000000003")).outcome, repository::PutOutcome::already_identical);
+  auto other = SmallWal::builder();
+  other.fill(4711);
+  other.fill_segment();
+  auto conflict = push("000000010000000000000003", other.segment(3));
+  EXPECT_KIND(conflict, ErrorKind::conflict);
+  EXPECT_EQ(MUST(wal_.archive->get_segment({TimelineId{1}, 3})), builder.segment(3));
+  EXPECT_GE(push_exit_code(conflict.error()), 1);
+  EXPECT_LE(push_exit_code(conflict.error()), 125);
+}
+
+TEST_F(WalPush, TheNameMayBeGivenBesideThePath) {
+  auto builder = SmallWal::builder();
+  builder.fill_segment();
+  std::string path = write("some-other-name", builder.segment(3));
+  EXPECT_OK(push_wal_file(*wal_.archive, wal_.identity, {path, "000000010000000000000003"}));
+  EXPECT_TRUE(MUST(wal_.archive->exists({TimelineId{1}, 3})));
+}
+
+TEST_F(WalPush, RefusesWhatIsNotThisClustersSegment) {
+  auto builder = SmallWal::builder();
+  builder.fill_segment();
+  Bytes content = builder.segment(3);
+  EXPECT_KIND(push("000000010000000000000004", content), ErrorKind::refused);  // place
+  wal_.identity.system_identifier = SystemIdentifier{1};
+  EXPECT_KIND(push("000000010000000000000003", content), ErrorKind::refused);
+  wal_.identity.system_identifier = TestRepository::kSystem;
+  wal_.identity.major_version = 14;
+  EXPECT_KIND(push("000000010000000000000003", content), ErrorKind::refused);
+  wal_.identity.major_version = 15;
+  EXPECT_KIND(push("000000010000000000000003", ByteView(content).first(kSize - 1)), ErrorKind::corrupt);
+  content.push_back(std::byte{0});
+  EXPECT_KIND(push("000000010000000000000003", content), ErrorKind::corrupt);
+  EXPECT_KIND(push("000000010000000000000009"), ErrorKind::not_found);  // no such file
+  EXPECT_EQ(stored_objects(), 0u);
+}
+
+TEST_F(WalPush, RefusesNamesThatPostgresqlDoesNotArchive) {
+  for (const char* name : {"passwd", "00000001000000000000000", "00000001000000000000000g", "0000000A.history.tmp",
+                           "000000010000000000000003.ready", "000000010000000000001FFF"}) {
+    EXPECT_KIND(push(name, as_bytes("x")), ErrorKind::invalid);
+  }
+  EXPECT_EQ(stored_objects(), 0u);
+}
+
+// Damage is found wherever it is, but for the alignment bytes between records, which carry nothing.
+TEST_F(WalPush, RefusesASegmentWithAFlippedBit) {
+  auto builder = SmallWal::builder();
+  builder.fill_segment();
+  Bytes content = builder.segment(3);
+  std::mt19937 random(5);
+  int refused = 0;
+  constexpr int kRounds = 60;
+  for (int round = 0; round < kRounds; ++round) {
+    size_t offset = random() % content.size();
+    content[offset] ^= std::byte{16};
+    auto result = push("000000010000000000000003", content);
+    if (result) {
+      // A bit that no check covers: the object must go, so that the next round can tell.
+      ASSERT_OK(wal_.repository->store().remove(wal_.repository->layout().segment({TimelineId{1}, 3}, kSize)));
+    } else {
+      ++refused;
+      EXPECT_TRUE(result.error().is(ErrorKind::corrupt) || result.error().is(ErrorKind::refused));
+    }
+    content[offset] ^= std::byte{16};
+  }
+  EXPECT_GE(refused, kRounds - 3);
+  EXPECT_EQ(stored_objects(), 0u);
+}
+
+TEST_F(WalPush, RefusesASegmentThatWasNotFinished) {
+  auto builder = SmallWal::builder();
+  builder.fill(200000);
+  auto result = push("000000010000000000000003", builder.segment(3));  // zeros without a switch
+  EXPECT_KIND(result, ErrorKind::corrupt);
+  EXPECT_THAT(result.error().message(), ::testing::HasSubstr(builder.position().to_string()));
+}
+
+TEST_F(WalPush, AcceptsASwitchedSegment) {
+  auto builder = SmallWal::builder();
+  builder.fill(200000);
+  builder.switch_segment();
+  EXPECT_OK(push("000000010000000000000003", builder.segment(3)));
+}
+
+TEST_F(WalPush, AcceptsARecordThatFillsTheWholeSegment) {
+  auto builder = SmallWal::builder();
+  builder.fill(3 * kSize);
+  EXPECT_OK(push("000000010000000000000004", builder.segment(4)));
+}
+
+TEST_F(WalPush, StoresPartialAndBackupFilesUnderTheirOwnNames) {
+  auto builder = SmallWal::builder();
+  builder.fill(200000);
+  Bytes content = builder.segment(3);
+  std::fill(content.begin() + 300000, content.end(), std::byte{0x5A});  // what a recycled segment leaves
+  EXPECT_EQ(MUST(push("000000010000000000000003.partial", content)).kind, WalFileKind::partial);
+  EXPECT_EQ(MUST(wal_.archive->get_file("000000010000000000000003.partial")), content);
+  EXPECT_FALSE(MUST(wal_.archive->exists({TimelineId{1}, 3})));
+
+  std::string text = "START WAL LOCATION: 0/300028 (file 000000010000000000000003)\nSTOP WAL LOCATION: 0/300100\n";
+  EXPECT_EQ(MUST(push("000000010000000000000003.00000028.backup", as_bytes(text))).kind, WalFileKind::backup_history);
+  EXPECT_EQ(as_text(MUST(wal_.archive->get_file("000000010000000000000003.00000028.backup"))), text);
+  EXPECT_KIND(push("000000010000000000000004.00000028.backup", as_bytes(text)), ErrorKind::corrupt);
+}
+
+constexpr const char* kHistory2 = "1\t0/580000\tno recovery target specified\n";
+
+TEST_F(WalPush, ATimelineNeedsItsHistory) {
+  auto builder = SmallWal::builder(5);
+  builder.fill(100000);
+  builder.set_timeline(TimelineId{2});
+  builder.fill_segment();
+  Bytes content = builder.segment(5);
+  auto unknown = push("000000020000000000000005", content);
+  EXPECT_KIND(unknown, ErrorKind::refused);
+  EXPECT_THAT(unknown.error().message(), ::testing::HasSubstr("00000002.history"));
+  ASSERT_OK(push("00000002.history", as_bytes(kHistory2)));
+  EXPECT_EQ(MUST(wal_.archive->get_history(TimelineId{2})), kHistory2);
+  EXPECT_OK(push("000000020000000000000005"));
+}
+
+TEST_F(WalPush, TakesTheHistoryBesideTheSegment) {
+  auto builder = SmallWal::builder(5);
+  builder.set_timeline(TimelineId{2});
+  builder.fill_segment();
+  write("00000002.history", as_bytes(kHistory2));
+  ASSERT_OK(push("000000020000000000000005", builder.segment(5)));
+  EXPECT_EQ(MUST(wal_.archive->get_history(TimelineId{2})), kHistory2);
+}
+
+TEST_F(WalPush, RefusesATimelineThatLeavesArchivedWalBehind) {
+  wal_.put_any(TimelineId{1}, 3, 4);
+  ASSERT_OK(push("00000003.history", as_bytes("1\t0/500000\tend of WAL\n")));  // the next segment: nothing is left behind
+  wal_.put_any(TimelineId{1}, 5, 6);
+  auto restored_copy = push("00000002.history", as_bytes(kHistory2));
+  EXPECT_KIND(restored_copy, ErrorKind::refused);
+  EXPECT_THAT(restored_copy.error().message(), ::testing::HasSubstr("000000010000000000000006"));
+  EXPECT_THAT(restored_copy.error().hint(), ::testing::HasSubstr("archive_mode"));
+  EXPECT_KIND(wal_.archive->get_history(TimelineId{2}), ErrorKind::not_found);
+  // Accepted elsewhere: from then on its files are welcome, the history again included.
+  ASSERT_OK(wal_.archive->put_history(TimelineId{2}, kHistory2));
+  EXPECT_EQ(MUST(push("00000002.history")).outcome, repository::PutOutcome::already_identical);
+}
+
+TEST_F(WalPush, TwoServersOnOneTimelineAreAConflict) {
+  ASSERT_OK(push("00000002.history", as_bytes(kHistory2)));
+  EXPECT_KIND(push("00000002.history", as_bytes("1\t0/700000\tother\n")), ErrorKind::conflict);
+  EXPECT_EQ(MUST(wal_.archive->get_history(TimelineId{2})), kHistory2);
+}
+
+TEST_F(WalPush, RefusesHistoriesThatMakeNoSense) {
+  EXPECT_KIND(push("00000001.history", as_bytes("")), ErrorKind::refused);
+  EXPECT_KIND(push("00000002.history", as_bytes("")), ErrorKind::corrupt);
+  EXPECT_KIND(push("00000002.history", as_bytes("3\t0/580000\tx\n")), ErrorKind::corrupt);
+  EXPECT_KIND(push("00000002.history", as_bytes("garbage")), ErrorKind::corrupt);
+  EXPECT_EQ(stored_objects(), 0u);
+}
+
+TEST_F(WalPush, RefusesASegmentFromBeforeItsTimelineBegan) {
+  ASSERT_OK(push("00000002.history", as_bytes(kHistory2)));
+  auto builder = SmallWal::builder(4);
+  builder.set_timeline(TimelineId{2});
+  builder.fill_segment();
+  EXPECT_KIND(push("000000020000000000000004", builder.segment(4)), ErrorKind::refused);
+}
+
+TEST_F(WalPush, SaysFromWhichClusterAFileIs) {
+  auto builder = SmallWal::builder();
+  builder.fill_segment();
+  std::string path = write("000000010000000000000003", builder.segment(3));
+  EXPECT_EQ(MUST(identify_wal_file({path, {}})), TestRepository::kSystem);
+  path = write("00000002.history", as_bytes(kHistory2));
+  EXPECT_EQ(MUST(identify_wal_file({path, {}})), std::nullopt);
+  path = write("000000010000000000000004", as_bytes("short"));
+  EXPECT_KIND(identify_wal_file({path, {}}), ErrorKind::corrupt);
+}
+
+TEST(PushExitCode, StaysBelowWhatEndsTheArchiver) {
+  EXPECT_EQ(push_exit_code(Error(ErrorKind::transient, "x")), 1);
+  EXPECT_EQ(push_exit_code(Error(ErrorKind::internal, "x").with_exit_code(143)), 1);
+  EXPECT_EQ(push_exit_code(Error(ErrorKind::internal, "x").with_exit_code(0)), 1);
+  EXPECT_EQ(push_exit_code(Error(ErrorKind::internal, "x").with_exit_code(7)), 7);
+}
+
+}  // namespace
+}  // namespace spendsync::backup
