@@ -73,7 +73,7 @@ run_tests() {
   local preset=$1
   shift
   step "tests ($preset)"
-  ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error --progress "$@"
+  ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error "$@"
 }
 
 # The leak checker cannot attach to a program that was started under strace or made itself undumpable.
