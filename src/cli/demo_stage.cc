@@ -16,9 +16,9 @@ constexpr int kOldestMajor = 13;
 Result<Json> last_event(const std::string& output) {
   const auto end = output.find_last_not_of('\n');
   if (end == std::string::npos) return Error(ErrorKind::internal, "the command printed no summary");
-  const auto begin = output.rfind('\n', end);
-  return Json::parse(
-      output.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin)));
+  const auto before = output.rfind('\n', end);
+  const auto begin = before == std::string::npos ? 0 : before + 1;
+  return Json::parse(output.substr(begin, end - begin + 1));
 }
 
 Error error_of(const CommandOutput& output, const std::string& words) {
