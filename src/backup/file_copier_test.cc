@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backup/test_pages.h"
-#include "backup/test_repository.h"
+#include "backup/testing/test_pages.h"
+#include "backup/testing/test_repository.h"
 #include "storage/testing/faulty_store.h"
 
 namespace spendsync::backup {

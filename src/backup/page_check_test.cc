@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "backup/test_pages.h"
+#include "backup/testing/test_pages.h"
 #include "base/testing.h"
 
 namespace spendsync::backup {

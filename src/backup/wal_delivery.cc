@@ -282,7 +282,9 @@ Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosi
 /// Others delivered: the slot has seen none of it and would keep it for ever.
 Result<void> WalDelivery::release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop) {
   auto kept = TRY(first_missing(collaborators_.archive, plan.history, plan.slot_begin, plan.until, settings_.segment_size));
-  Lsn durable = kept ? kept->lsn : Lsn{plan.until.value - plan.until.value % settings_.segment_size};
+  // The segment that ends at `until` is complete: WAL was switched there. The server takes no more than it has flushed.
+  uint64_t size = settings_.segment_size;
+  Lsn durable = kept ? kept->lsn : Lsn{(plan.until.value + size - 1) / size * size};
   if (durable <= *plan.slot.restart_lsn) return {};
   auto advanced = advance_slot(control, settings_.slot, durable, stop);
   // Somebody who streams from it moves it himself.

@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "backup/test_wal.h"
+#include "backup/testing/test_wal.h"
 #include "postgres/wal/segment_check.h"
 
 namespace spendsync::backup {

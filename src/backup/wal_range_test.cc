@@ -1,6 +1,6 @@
 #include "backup/wal_range.h"
 
-#include "backup/test_wal.h"
+#include "backup/testing/test_wal.h"
 #include "backup/wal_uploader.h"
 #include "base/time.h"
 

@@ -63,7 +63,8 @@ TEST(BackupSessionOnServer, EndsTheBackupWhenItGoes) {
   server.start();
   { auto session = MUST(BackupSession::start(connect(server), {"dropped", true}, {})); }
   for (int i = 0; i < 100 && server.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name ="
-                                         " 'spendsync-backup'") != "0"; ++i) {
+                                         " 'spendsync-backup'") != "0";
+       ++i) {
   }
   auto session = MUST(BackupSession::start(connect(server), {"next", true}, {}));
   EXPECT_OK(session.stop({}));
@@ -107,8 +108,8 @@ TEST(BackupSessionOnServer, FailsWhenAStandbyIsPromotedMeanwhile) {
     MUST(create_slot(connection, "standby"));
   }
   take_plain_backup(primary, standby_directory);
-  MUST(rewrite_auto_conf(standby_directory, {{"primary_conninfo", primary.connection_string()},
-                                             {"primary_slot_name", "standby"}}));
+  MUST(rewrite_auto_conf(standby_directory,
+                         {{"primary_conninfo", primary.connection_string()}, {"primary_slot_name", "standby"}}));
   MUST(replace_file(standby_directory + "/standby.signal", {}, 0600));
   ServerProcess::Settings settings;
   settings.bin_directory = primary.bin_directory();
@@ -146,9 +147,7 @@ TEST(PlainBackupOfServer, IsAcceptedByPgVerifybackup) {
   server.psql("CREATE UNLOGGED TABLE u AS SELECT generate_series(1, 100) a");
   MUST(replace_file(server.data_directory() + "/caf\xC3\xA9 \"q\"\n", as_bytes("odd name"), 0644));
   MUST(replace_file(server.data_directory() + "/latin1-\xE9", as_bytes("not UTF-8"), 0644));
-  auto backup = take_plain_backup(server, server.make_directory("backup"), [&] {
-    server.pgbench({"-t", "50"});
-  });
+  auto backup = take_plain_backup(server, server.make_directory("backup"), [&] { server.pgbench({"-t", "50"}); });
   EXPECT_THAT(backup.skipped, IsEmpty());
   auto info = MUST(read_control_file(server.data_directory()));
   BackupManifestWriter::Settings settings;

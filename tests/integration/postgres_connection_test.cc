@@ -31,8 +31,9 @@ class ConnectionToServer : public ::testing::Test {
 };
 
 TEST_F(ConnectionToServer, ForcesItsSessionSettings) {
-  server_.psql("ALTER ROLE postgres SET statement_timeout = '50ms'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo';"
-               "ALTER ROLE postgres SET idle_in_transaction_session_timeout = '50ms'");
+  server_.psql(
+      "ALTER ROLE postgres SET statement_timeout = '50ms'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo';"
+      "ALTER ROLE postgres SET idle_in_transaction_session_timeout = '50ms'");
   auto connection = connect();
   EXPECT_EQ(MUST(connection.query_value("SHOW statement_timeout")), "0");
   EXPECT_EQ(MUST(connection.query_value("SHOW idle_in_transaction_session_timeout")), "0");

@@ -15,9 +15,9 @@
 namespace spendsync::postgres {
 namespace {
 
+using std::chrono::seconds;
 using ::testing::HasSubstr;
 using testing::RealServer;
-using std::chrono::seconds;
 
 constexpr seconds kTimeout{120};
 
@@ -59,7 +59,8 @@ class RecoveryFromBackup : public ::testing::Test {
     auto xid = primary_->psql("WITH i AS (INSERT INTO t VALUES (" + std::to_string(id) +
                               ") RETURNING 1) SELECT pg_current_xact_id() FROM i");
     xids_.push_back(xid);
-    times_.push_back(MUST(parse_rfc3339(primary_->psql("SET TimeZone = 'UTC'; SELECT pg_xact_commit_timestamp('" + xid + "')"))));
+    times_.push_back(
+        MUST(parse_rfc3339(primary_->psql("SET TimeZone = 'UTC'; SELECT pg_xact_commit_timestamp('" + xid + "')"))));
     ends_.push_back(MUST(Lsn::parse(primary_->psql("SELECT pg_current_wal_insert_lsn()"))));
   }
 

@@ -102,8 +102,17 @@ RealServer::RealServer(RealServerSettings settings)
   if (settings_.bin_directory.empty()) settings_.bin_directory = default_bin_directory();
   data_directory_ = directory() + "/data";
 
-  std::vector<std::string> initdb{bin_directory() + "/initdb", "-D", data_directory_, "-U", "postgres", "-A", "trust",
-                                  "-E", "UTF8", "--locale=C", "--no-sync",
+  std::vector<std::string> initdb{bin_directory() + "/initdb",
+                                  "-D",
+                                  data_directory_,
+                                  "-U",
+                                  "postgres",
+                                  "-A",
+                                  "trust",
+                                  "-E",
+                                  "UTF8",
+                                  "--locale=C",
+                                  "--no-sync",
                                   fmt::format("--wal-segsize={}", settings_.wal_segment_size_mib)};
   if (settings_.data_checksums) {
     initdb.emplace_back("--data-checksums");
@@ -112,14 +121,10 @@ RealServer::RealServer(RealServerSettings settings)
   }
   run(std::move(initdb));
 
-  std::map<std::string, std::string> lines{{"listen_addresses", ""},
-                                           {"unix_socket_directories", directory()},
-                                           {"port", std::to_string(port())},
-                                           {"fsync", "off"},
-                                           {"shared_buffers", "32MB"},
-                                           {"max_wal_size", "256MB"},
-                                           {"log_line_prefix", "%m [%p] "},
-                                           {"lc_messages", "C"}};
+  std::map<std::string, std::string> lines{{"listen_addresses", ""},         {"unix_socket_directories", directory()},
+                                           {"port", std::to_string(port())}, {"fsync", "off"},
+                                           {"shared_buffers", "32MB"},       {"max_wal_size", "256MB"},
+                                           {"log_line_prefix", "%m [%p] "},  {"lc_messages", "C"}};
   for (const auto& [name, value] : settings_.configuration) lines[name] = value;
   auto conf = data_directory_ + "/postgresql.conf";
   auto fd = MUST(open_file(conf, O_WRONLY | O_APPEND));
@@ -132,8 +137,9 @@ RealServer::RealServer(RealServerSettings settings)
 
 RealServer::~RealServer() {
   if (!runs_) return;
-  auto stopped = run_command(
-      command({bin_directory() + "/pg_ctl", "stop", "-D", data_directory_, "-m", "immediate", "-t", "30"}), {}, kTimeout);
+  auto stopped =
+      run_command(command({bin_directory() + "/pg_ctl", "stop", "-D", data_directory_, "-m", "immediate", "-t", "30"}),
+                  {}, kTimeout);
   EXPECT_TRUE(stopped && stopped->exit_status == 0) << "the guardian will stop the server in " << data_directory_;
 }
 
@@ -154,7 +160,8 @@ void RealServer::stop(const std::string& mode) {
 }
 
 std::string RealServer::psql(const std::string& sql, const std::string& database) const {
-  auto text = run({"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(database), "-c", sql});
+  auto text =
+      run({"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(database), "-c", sql});
   if (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }

@@ -1,4 +1,5 @@
-// A throwaway PostgreSQL server for tests: its own directory under TMPDIR, a Unix socket only, stopped whatever happens.
+// A throwaway PostgreSQL server for tests: its own directory under TMPDIR, a Unix socket only, stopped whatever
+// happens.
 #pragma once
 
 #include <map>

@@ -143,7 +143,7 @@ TEST_F(TransactionLogs, EachRunGoesOnWhereTheLastOneEnded) {
   EXPECT_EQ(second.record.ranges[0].from, first.record.ranges[0].to);
   EXPECT_EQ(second.path, DeliveryPath::streamed);
   EXPECT_GE(second.record.segments, 4u);
-  EXPECT_EQ(second.segments_stored, second.record.segments);
+  EXPECT_EQ(second.segments_stored + 1, second.record.segments);  // it begins inside the last segment of the first
   ASSERT_TRUE(second.record.first_commit && second.record.last_commit);
   EXPECT_EQ(second.record.first_commit->time, first_time);
   EXPECT_EQ(second.record.last_commit->time, last_time);
@@ -310,7 +310,12 @@ TEST_F(TransactionLogs, FallsBackToTheSlotWhenOurArchiveCommandFails) {
 TEST_F(TransactionLogs, WaitsForOurArchiveCommandAndThenMovesTheSlot) {
   begin({{"archive_mode", "on"}, {"archive_command", "true # wal push"}});
   std::string wal = server_->data_directory() + "/pg_wal/";
+  {
+    auto control = connect();
+    MUST(postgres::create_slot(control, kSlot));
+  }
   insert(1);
+  write_wal(3);
   // What archive_command would do, a moment late.
   WorkerGroup archiver{std::stop_token()};
   archiver.spawn("archiver", [&](std::stop_token stop) -> Result<void> {
@@ -332,7 +337,7 @@ TEST_F(TransactionLogs, WaitsForOurArchiveCommandAndThenMovesTheSlot) {
   expect_stored(outcome.record.ranges);
   // Nobody streamed from the slot, and still it holds back nothing that is stored.
   Lsn end = outcome.record.ranges.back().to;
-  EXPECT_EQ(*slot()->restart_lsn, Lsn{end.value / kSegmentSize * kSegmentSize});
+  EXPECT_GE(slot()->restart_lsn->value, end.value);
 }
 
 TEST_F(TransactionLogs, ABusySlotIsAConflictThatNamesTheProcess) {

@@ -1,7 +1,7 @@
 // A repository with segments of 1 MiB, and WAL to put into it. For tests of this folder only.
 #pragma once
 
-#include "backup/test_repository.h"
+#include "backup/testing/test_repository.h"
 #include "postgres/wal/testing/wal_builder.h"
 #include "repository/wal_archive.h"
 
