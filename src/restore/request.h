@@ -17,14 +17,14 @@ enum class Ending { stopped, started, before_recovery };
 
 /// A request in words, as the command line has them. Empty: not given.
 struct RequestWords {
-  std::string type;           // full, incremental, transaction_logs, point_in_time
-  std::string date;           // YYYYMMDD or a whole label
-  std::string point_in_time;  // a time in the configured zone, or with its own
+  std::string type = {};           // full, incremental, transaction_logs, point_in_time
+  std::string date = {};           // YYYYMMDD or a whole label
+  std::string point_in_time = {};  // a time in the configured zone, or with its own
   bool latest = false;
-  std::optional<std::string> target_lsn;
-  std::optional<std::string> target_xid;
-  std::optional<std::string> target_name;
-  std::optional<uint32_t> target_timeline;
+  std::optional<std::string> target_lsn = {};
+  std::optional<std::string> target_xid = {};
+  std::optional<std::string> target_name = {};
+  std::optional<uint32_t> target_timeline = {};
   bool immediate = false;
   bool files_only = false;
   bool database_only = false;

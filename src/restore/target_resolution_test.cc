@@ -1,0 +1,502 @@
+// Synthetic clusters: a segment a minute, commits where a test puts them.
+#include "restore/target_resolution.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "base/testing.h"
+
+namespace spendsync::restore {
+namespace {
+
+using postgres::RecoveryTarget;
+using postgres::WalEvent;
+using repository::CommitPoint;
+using repository::LogRecord;
+using repository::ManifestSummary;
+using testing::HasSubstr;
+
+constexpr uint32_t kSegment = 16u << 20;
+
+Timestamp at(std::string_view text) { return MUST(parse_rfc3339(text)); }
+Lsn lsn(uint64_t segment, uint64_t offset = 0) { return {segment * kSegment + offset}; }
+
+/// The WAL of a cluster as a list of events.
+class World {
+ public:
+  World& commit(uint32_t timeline, Lsn start, std::string_view time, uint32_t transaction = 700) {
+    WalEvent event;
+    event.start = start;
+    event.end = {start.value + 40};
+    event.transaction = transaction;
+    event.time = at(time);
+    return add(timeline, std::move(event));
+  }
+  World& add(uint32_t timeline, WalEvent event) {
+    events_[TimelineId{timeline}].push_back(std::move(event));
+    return *this;
+  }
+  World& segments(uint32_t timeline, uint64_t first, uint64_t last) {
+    TimelineId id{timeline};
+    wal_.segments[id].push_back({{id, first}, {id, last}, (last - first + 1) * 1000});
+    return *this;
+  }
+  World& fork(uint32_t child, uint32_t parent, Lsn where) {
+    wal_.histories[TimelineId{child}] = {{{TimelineId{parent}, Lsn{0}, where}, {TimelineId{child}, where, std::nullopt}}};
+    return *this;
+  }
+  World& backup(BackupType type, std::string_view started, std::string_view stopped, WalPosition start, Lsn stop) {
+    ManifestSummary summary;
+    summary.label = repository::Label::make(at(started), type);
+    summary.started = at(started);
+    summary.stopped = at(stopped);
+    summary.start = start;
+    summary.stop = {start.timeline, stop};
+    backups_.backups.push_back(summary);
+    std::ranges::sort(backups_.backups, {}, [](const auto& b) { return b.label.text(); });
+    return *this;
+  }
+  World& log(std::string_view started, uint32_t timeline, Lsn from, Lsn to, std::string_view covered,
+             std::optional<CommitPoint> last = {}) {
+    LogRecord record;
+    record.label = repository::Label::make(at(started), BackupType::transaction_logs);
+    record.ranges = {{TimelineId{timeline}, from, to}};
+    record.covered_until = at(covered);
+    record.last_commit = last;
+    backups_.logs.push_back(record);
+    return *this;
+  }
+  World& unreadable(std::string_view started, BackupType type) {
+    backups_.unreadable.push_back({repository::Label::make(at(started), type), Error(ErrorKind::corrupt, "damaged manifest")});
+    return *this;
+  }
+  World& zone(std::string_view name) {
+    zone_ = MUST(TimeZone::find(name));
+    return *this;
+  }
+
+  Result<ResolvedTarget> resolve(const RequestWords& words) {
+    auto request = TRY(parse_request(words, zone_));
+    wal_.segment_size = kSegment;
+    wal_.major_version = 15;
+    summaries_read = 0;
+    WalCoverage coverage(wal_, {.summary = [this](SegmentName name) { return summary(name); },
+                                .scan = [this](const auto& names, const auto& visit) { return scan(names, visit); }});
+    return TargetResolution({zone_}, backups_, coverage, {}).resolve(request);
+  }
+  int summaries_read = 0;
+
+ private:
+  /// Events in the segment in which they end; those of an ancestor belong to it up to the fork.
+  std::vector<WalEvent> events_in(SegmentName name) const {
+    std::vector<WalEvent> found;
+    auto history = wal_.histories.find(name.timeline);
+    auto take = [&](TimelineId timeline, std::optional<Lsn> until) {
+      auto events = events_.find(timeline);
+      if (events == events_.end()) return;
+      for (const auto& event : events->second) {
+        if ((event.end.value - 1) / kSegment == name.number && (!until || event.end <= *until)) found.push_back(event);
+      }
+    };
+    if (history != wal_.histories.end()) {
+      for (const auto& entry : history->second.entries) take(entry.timeline, entry.end);
+    } else {
+      take(name.timeline, std::nullopt);
+    }
+    return found;
+  }
+  Result<repository::WalSegmentSummary> summary(SegmentName name) {
+    ++summaries_read;
+    repository::WalSegmentSummary result;
+    result.records = 1;
+    for (const auto& event : events_in(name)) {
+      bool crosses_border = event.start.value / kSegment != (event.end.value - 1) / kSegment;
+      if (event.kind != WalEvent::Kind::commit || crosses_border) continue;  // as whoever sees one segment at a time
+      result.last_commit = CommitPoint{event.time, event.end};
+      if (!result.first_commit) result.first_commit = result.last_commit;
+    }
+    return result;
+  }
+  Result<void> scan(const std::vector<SegmentName>& names, const std::function<Result<void>(const WalEvent&)>& visit) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      for (const auto& event : events_in(names[i])) {
+        if (i == 0 && event.start < names[0].start(kSegment)) continue;  // began before: cannot be read
+        TRY(visit(event));
+      }
+    }
+    return {};
+  }
+
+  WalInventory wal_;
+  std::map<TimelineId, std::vector<WalEvent>> events_;
+  BackupInventory backups_;
+  TimeZone zone_ = TimeZone::utc();
+};
+
+/// A full at midnight of 15 March, segments 10 to 40 on timeline 1, a commit an hour at :00 from 01:00 on (segment 12
+/// and so on), a log backup at 12:00 and one at 20:30.
+World a_day() {
+  World world;
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.segments(1, 10, 40);
+  for (int hour = 1; hour <= 20; ++hour) {
+    world.commit(1, lsn(static_cast<uint64_t>(11 + hour), 1000), fmt::format("2024-03-15T{:02}:00:00Z", hour),
+                 static_cast<uint32_t>(700 + hour));
+  }
+  world.log("2024-03-15T12:00:00Z", 1, lsn(10), lsn(24), "2024-03-15T12:00:10Z",
+            CommitPoint{at("2024-03-15T12:00:00Z"), lsn(23, 1040)});
+  world.log("2024-03-15T20:30:00Z", 1, lsn(24), lsn(41), "2024-03-15T20:30:10Z",
+            CommitPoint{at("2024-03-15T20:00:00Z"), lsn(31, 1040)});
+  return world;
+}
+
+TEST(TargetResolution, RecoversAFullToItsOwnEnd) {
+  auto target = MUST(a_day().resolve({.type = "full", .date = "20240315"}));
+  EXPECT_EQ(target.backup.label.text(), "20240315T000000Z-full");
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::immediate);
+  EXPECT_EQ(target.recovery.timeline, TimelineId{1});
+  EXPECT_EQ(target.reached, at("2024-03-15T00:05:00Z"));
+  EXPECT_EQ(target.needed_until, lsn(11, 300));
+  EXPECT_EQ(target.limit, lsn(12));
+}
+
+TEST(TargetResolution, TakesTheNewestBackupOfTheDay) {
+  auto world = a_day();
+  world.backup(BackupType::full, "2024-03-15T18:00:00Z", "2024-03-15T18:05:00Z", {TimelineId{1}, lsn(29, 2000)}, lsn(29, 3000));
+  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315"})).backup.label.text(), "20240315T180000Z-full");
+  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315T000000Z-full"})).backup.label.text(), "20240315T000000Z-full");
+  EXPECT_KIND(world.resolve({.type = "full", .date = "20240316"}), ErrorKind::not_found);
+  EXPECT_KIND(world.resolve({.type = "incremental", .date = "20240315"}), ErrorKind::not_found);
+}
+
+TEST(TargetResolution, CountsDaysInTheConfiguredZone) {
+  World world;
+  world.segments(1, 10, 12);
+  // Half past eleven in the evening in UTC is the next day in Berlin.
+  world.backup(BackupType::full, "2024-03-14T23:30:00Z", "2024-03-14T23:31:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(10, 300));
+  EXPECT_OK(world.resolve({.type = "full", .date = "20240314"}));
+  EXPECT_KIND(world.resolve({.type = "full", .date = "20240315"}), ErrorKind::not_found);
+  world.zone("Europe/Berlin");
+  EXPECT_OK(world.resolve({.type = "full", .date = "20240315"}));
+  EXPECT_KIND(world.resolve({.type = "full", .date = "20240314"}), ErrorKind::not_found);
+}
+
+TEST(TargetResolution, FindsBackupsInTheHourThatASummerTimeDayHasTwice) {
+  World world;
+  world.zone("Europe/Berlin").segments(1, 10, 12);
+  world.backup(BackupType::full, "2024-10-27T00:30:00Z", "2024-10-27T00:31:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(10, 300));
+  world.backup(BackupType::full, "2024-10-27T01:30:00Z", "2024-10-27T01:31:00Z", {TimelineId{1}, lsn(11, 40)}, lsn(11, 300));
+  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20241027"})).backup.label.text(), "20241027T013000Z-full");
+}
+
+TEST(TargetResolution, ReachesATimeThatACommitFollowsByTime) {
+  auto target = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00"}));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::time);
+  EXPECT_EQ(target.recovery.time, at("2024-03-15T14:30:00Z"));
+  EXPECT_EQ(target.reached, at("2024-03-15T14:30:00Z"));
+  EXPECT_EQ(target.last_commit, (CommitPoint{at("2024-03-15T14:00:00Z"), lsn(25, 1040)}));
+  EXPECT_EQ(target.needed_until, lsn(26, 1040));  // the commit of 15:00 makes it stop
+  EXPECT_EQ(target.limit, lsn(41));
+}
+
+TEST(TargetResolution, IncludesTheCommitOfThatVeryMoment) {
+  auto target = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:00:00"}));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T14:00:00Z"));
+  auto before = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 13:59:59.999999"}));
+  EXPECT_EQ(before.last_commit->time, at("2024-03-15T13:00:00Z"));
+}
+
+TEST(TargetResolution, ReachesATimeThatNoCommitFollowsByPosition) {
+  auto target = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 20:15:00"}));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::lsn);
+  EXPECT_EQ(target.recovery.lsn, lsn(31, 1000));  // the record of the commit of 20:00 begins there
+  EXPECT_TRUE(target.recovery.inclusive);
+  EXPECT_EQ(target.asked, at("2024-03-15T20:15:00Z"));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T20:00:00Z"));
+}
+
+TEST(TargetResolution, AnIdleDatabaseIsTheBackupItself) {
+  World world;
+  world.segments(1, 10, 20);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.log("2024-03-15T12:00:00Z", 1, lsn(10), lsn(21), "2024-03-15T12:00:10Z");
+  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 10:00:00"}));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::immediate);
+  EXPECT_EQ(target.reached, at("2024-03-15T10:00:00Z"));
+  EXPECT_FALSE(target.last_commit);
+  EXPECT_KIND(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 12:00:11"}),
+              ErrorKind::not_found);
+}
+
+TEST(TargetResolution, SegmentsWithoutALogRecordAreCoveredUpToTheirLastCommit) {
+  World world;  // delivered by archive_command alone
+  world.segments(1, 10, 20);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(18, 1000), "2024-03-15T06:00:00Z");
+  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"}));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::time);
+  auto late = world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 06:00:01"});
+  EXPECT_KIND(late, ErrorKind::not_found);
+  EXPECT_THAT(late.error().hint(), HasSubstr("2024-03-15T06:00:00Z"));
+  auto at_end = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 06:00:00"}));
+  EXPECT_EQ(at_end.recovery.lsn, lsn(18, 1000));
+}
+
+TEST(TargetResolution, SeesACommitWhoseRecordCrossesTheBorderOfTwoSegments) {
+  World world;
+  world.segments(1, 10, 20);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z");
+  world.commit(1, Lsn{lsn(16).value - 20}, "2024-03-15T04:00:00Z");  // no summary counts it
+  world.commit(1, lsn(16, 5000), "2024-03-15T06:00:00Z");
+  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"}));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T04:00:00Z"));
+}
+
+TEST(TargetResolution, RefusesWhatLiesBeforeTheFirstBackupsEnd) {
+  auto early = a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 00:04:59"});
+  EXPECT_KIND(early, ErrorKind::not_found);
+  EXPECT_THAT(early.error().message(), HasSubstr("before the end of the first backup"));
+  EXPECT_THAT(early.error().hint(), HasSubstr("2024-03-15T00:05:00Z"));
+}
+
+TEST(TargetResolution, RefusesWhatLiesAfterTheLastWal) {
+  auto late = a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 21:00:00"});
+  EXPECT_KIND(late, ErrorKind::not_found);
+  EXPECT_THAT(late.error().message(), HasSubstr("after everything that is covered"));
+  EXPECT_THAT(late.error().hint(), HasSubstr("2024-03-15T20:30:10Z"));
+}
+
+/// Segments 20 and 21 never arrived; a new full follows at 10:00.
+World with_gap() {
+  World world;
+  world.segments(1, 10, 19).segments(1, 22, 40);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T10:00:00Z", "2024-03-15T10:05:00Z", {TimelineId{1}, lsn(25, 40)}, lsn(26, 300));
+  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(30, 1000), "2024-03-15T12:00:00Z");
+  return world;
+}
+
+TEST(TargetResolution, RefusesAMomentInAGapAndNamesBothItsEdges) {
+  auto gap = with_gap().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"});
+  EXPECT_KIND(gap, ErrorKind::not_found);
+  EXPECT_THAT(gap.error().message(), HasSubstr("gap"));
+  EXPECT_THAT(gap.error().hint(), HasSubstr("2024-03-15T03:00:00Z"));
+  EXPECT_THAT(gap.error().hint(), HasSubstr("2024-03-15T10:05:00Z"));
+}
+
+TEST(TargetResolution, NeverReplaysOverAGap) {
+  auto world = with_gap();
+  auto after = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 11:00:00"}));
+  EXPECT_EQ(after.backup.label.text(), "20240315T100000Z-full");
+  auto before = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 02:00:00"}));
+  EXPECT_EQ(before.backup.label.text(), "20240315T000000Z-full");
+  EXPECT_EQ(before.limit, lsn(20));
+  // The older full, asked for by name, leads no further than the gap.
+  EXPECT_KIND(world.resolve({.type = "full", .date = "20240315T000000Z-full", .point_in_time = "2024-03-15 11:00:00"}),
+              ErrorKind::not_found);
+}
+
+TEST(TargetResolution, TakesTheNewestBackupThatEndedBeforeTheMoment) {
+  auto world = a_day();
+  world.backup(BackupType::full, "2024-03-15T09:00:00Z", "2024-03-15T09:30:00Z", {TimelineId{1}, lsn(20, 2000)}, lsn(20, 3000));
+  EXPECT_EQ(MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 09:15:00"})).backup.label.text(),
+            "20240315T000000Z-full");  // still running then
+  EXPECT_EQ(MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 09:30:00"})).backup.label.text(),
+            "20240315T090000Z-full");
+  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315T000000Z-full", .point_in_time = "2024-03-15 14:30:00"})).backup.label.text(),
+            "20240315T000000Z-full");
+  EXPECT_KIND(world.resolve({.type = "full", .date = "20240315T090000Z-full", .point_in_time = "2024-03-15 09:15:00"}),
+              ErrorKind::not_found);
+}
+
+TEST(TargetResolution, ADayWithoutATimeMeansItsLastRecoverableMoment) {
+  auto world = a_day();
+  auto today = MUST(world.resolve({.type = "point_in_time", .date = "20240315"}));
+  EXPECT_EQ(today.reached, at("2024-03-15T20:30:10Z"));
+  EXPECT_EQ(today.recovery.lsn, lsn(31, 1000));
+  // A day that WAL goes beyond ends at its end.
+  world.segments(1, 41, 60).commit(1, lsn(50, 1000), "2024-03-16T02:00:00Z");
+  auto whole = MUST(world.resolve({.type = "point_in_time", .date = "20240315"}));
+  EXPECT_EQ(whole.recovery.kind, RecoveryTarget::Kind::time);
+  EXPECT_EQ(whole.recovery.time, at("2024-03-15T23:59:59.999999Z"));
+  auto missing = world.resolve({.type = "point_in_time", .date = "20240320"});
+  EXPECT_KIND(missing, ErrorKind::not_found);
+  EXPECT_THAT(missing.error().hint(), HasSubstr("2024-03-16T02:00:00Z"));
+}
+
+TEST(TargetResolution, TransactionLogsMeanTheLastCommitOfTheDaysNewestLogBackup) {
+  auto world = a_day();
+  auto target = MUST(world.resolve({.type = "transaction_logs", .date = "20240315"}));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::lsn);
+  EXPECT_EQ(target.recovery.lsn, lsn(31, 1000));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T20:00:00Z"));
+  auto first = MUST(world.resolve({.type = "transaction_logs", .date = "20240315T120000Z-transaction_logs"}));
+  EXPECT_EQ(first.recovery.lsn, lsn(23, 1000));
+  EXPECT_EQ(first.reached, at("2024-03-15T12:00:10Z"));
+  EXPECT_KIND(world.resolve({.type = "transaction_logs", .date = "20240314"}), ErrorKind::not_found);
+}
+
+TEST(TargetResolution, TransactionLogsNeedABaseWithoutAGap) {
+  auto world = with_gap();
+  world.log("2024-03-15T09:00:00Z", 1, lsn(22), lsn(25), "2024-03-15T09:00:10Z");  // behind the gap, before the new full
+  EXPECT_KIND(world.resolve({.type = "transaction_logs", .date = "20240315"}), ErrorKind::not_found);
+}
+
+TEST(TargetResolution, TransactionLogsOfAnIdleTimeGoBackToTheLastCommitBefore) {
+  auto world = a_day();
+  world.segments(1, 41, 50).log("2024-03-15T23:00:00Z", 1, lsn(41), lsn(51), "2024-03-15T23:00:10Z");
+  auto target = MUST(world.resolve({.type = "transaction_logs", .date = "20240315"}));
+  EXPECT_EQ(target.recovery.lsn, lsn(31, 1000));
+  EXPECT_EQ(target.reached, at("2024-03-15T23:00:10Z"));
+}
+
+TEST(TargetResolution, LatestIsTheEndOfWal) {
+  auto target = MUST(a_day().resolve({.latest = true}));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::end_of_wal);
+  EXPECT_EQ(target.limit, lsn(41));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T20:00:00Z"));
+  EXPECT_EQ(target.reached, at("2024-03-15T20:30:10Z"));
+}
+
+TEST(TargetResolution, LatestOfAClusterWithAGapBeginsBehindIt) {
+  auto target = MUST(with_gap().resolve({.latest = true}));
+  EXPECT_EQ(target.backup.label.text(), "20240315T100000Z-full");
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T12:00:00Z"));
+}
+
+/// Timeline 2 left timeline 1 in the middle of segment 23, after the commit of 12:00; both went on.
+World with_two_timelines() {
+  auto world = a_day();
+  world.fork(2, 1, lsn(23, 5000)).segments(2, 23, 40);
+  world.commit(2, lsn(24, 1000), "2024-03-15T14:10:00Z", 900).commit(2, lsn(30, 1000), "2024-03-15T19:10:00Z", 901);
+  return world;
+}
+
+TEST(TargetResolution, RefusesAMomentOnTwoTimelinesAndShowsBoth) {
+  auto world = with_two_timelines();
+  auto both = world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00"});
+  EXPECT_KIND(both, ErrorKind::refused);
+  EXPECT_THAT(both.error().message(), HasSubstr("timeline 1"));
+  EXPECT_THAT(both.error().message(), HasSubstr("timeline 2"));
+  EXPECT_THAT(both.error().hint(), HasSubstr("--target-timeline"));
+
+  auto first = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 1}));
+  EXPECT_EQ(first.recovery.timeline, TimelineId{1});
+  EXPECT_EQ(first.last_commit->time, at("2024-03-15T14:00:00Z"));
+  auto second = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 2}));
+  EXPECT_EQ(second.recovery.timeline, TimelineId{2});
+  EXPECT_EQ(second.last_commit->time, at("2024-03-15T14:10:00Z"));
+}
+
+TEST(TargetResolution, WhatLiesBeforeTheForkIsOnOneTimeline) {
+  auto target = MUST(with_two_timelines().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 10:30:00"}));
+  EXPECT_EQ(target.recovery.timeline, TimelineId{1});
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T10:00:00Z"));
+}
+
+TEST(TargetResolution, FollowsAPromotionFromAnOlderBackup) {
+  World world;  // a failover: timeline 1 ended with the fork
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.segments(1, 10, 22).fork(2, 1, lsn(23, 5000)).segments(2, 23, 40);
+  world.commit(1, lsn(20, 1000), "2024-03-15T09:00:00Z").commit(2, lsn(30, 1000), "2024-03-15T15:00:00Z");
+  world.commit(2, lsn(31, 1000), "2024-03-15T16:00:00Z");
+  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 15:30:00"}));
+  EXPECT_EQ(target.recovery.timeline, TimelineId{2});
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T15:00:00Z"));
+  EXPECT_EQ(target.limit, lsn(41));
+  EXPECT_EQ(MUST(world.resolve({.latest = true})).recovery.timeline, TimelineId{2});
+}
+
+TEST(TargetResolution, NeverUsesABackupTakenAfterTheFork) {
+  auto world = with_two_timelines();
+  world.backup(BackupType::full, "2024-03-15T13:00:00Z", "2024-03-15T13:05:00Z", {TimelineId{1}, lsn(24, 2000)}, lsn(24, 3000));
+  auto second = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 2}));
+  EXPECT_EQ(second.backup.label.text(), "20240315T000000Z-full");
+  auto first = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 1}));
+  EXPECT_EQ(first.backup.label.text(), "20240315T130000Z-full");
+}
+
+TEST(TargetResolution, ReachesPositions) {
+  auto world = a_day();
+  RequestWords words;
+  words.target_lsn = lsn(25, 2000).to_string();
+  auto target = MUST(world.resolve(words));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::lsn);
+  EXPECT_EQ(target.recovery.lsn, lsn(25, 2000));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T14:00:00Z"));
+  for (auto outside : {lsn(11, 299), lsn(41)}) {
+    words.target_lsn = outside.to_string();
+    EXPECT_KIND(world.resolve(words), ErrorKind::not_found);
+  }
+  auto two = with_two_timelines();
+  words.target_lsn = lsn(25, 2000).to_string();
+  EXPECT_KIND(two.resolve(words), ErrorKind::refused);
+  words.target_timeline = 2;
+  EXPECT_EQ(MUST(two.resolve(words)).recovery.timeline, TimelineId{2});
+  words.target_timeline.reset();
+  words.target_lsn = lsn(20, 2000).to_string();
+  EXPECT_EQ(MUST(two.resolve(words)).recovery.timeline, TimelineId{1});
+}
+
+TEST(TargetResolution, FindsTransactionsAndRestorePoints) {
+  auto world = a_day();
+  world.backup(BackupType::full, "2024-03-15T09:00:00Z", "2024-03-15T09:30:00Z", {TimelineId{1}, lsn(20, 2000)}, lsn(20, 3000));
+  WalEvent restore_point;
+  restore_point.kind = WalEvent::Kind::restore_point;
+  restore_point.start = lsn(13, 500);
+  restore_point.end = lsn(13, 600);
+  restore_point.time = at("2024-03-15T01:30:00Z");
+  restore_point.name = "before the import";
+  world.add(1, restore_point);
+  RequestWords words;
+  words.target_xid = "714";
+  auto late = MUST(world.resolve(words));
+  EXPECT_EQ(late.recovery.kind, RecoveryTarget::Kind::transaction);
+  EXPECT_EQ(late.recovery.transaction, "714");
+  EXPECT_EQ(late.backup.label.text(), "20240315T090000Z-full");
+  words.target_xid = "703";
+  EXPECT_EQ(MUST(world.resolve(words)).backup.label.text(), "20240315T000000Z-full");
+  words.target_xid = "999";
+  EXPECT_KIND(world.resolve(words), ErrorKind::not_found);
+  RequestWords named;
+  named.target_name = "before the import";
+  auto point = MUST(world.resolve(named));
+  EXPECT_EQ(point.recovery.kind, RecoveryTarget::Kind::name);
+  EXPECT_EQ(point.needed_until, lsn(13, 600));
+  EXPECT_EQ(point.backup.label.text(), "20240315T000000Z-full");
+  named.target_name = "no such";
+  EXPECT_KIND(world.resolve(named), ErrorKind::not_found);
+}
+
+TEST(TargetResolution, PassesOverWhatCannotBeReadAndSaysSo) {
+  auto world = a_day();
+  world.unreadable("2024-03-15T19:00:00Z", BackupType::full);
+  auto target = MUST(world.resolve({.type = "full", .date = "20240315"}));
+  EXPECT_EQ(target.backup.label.text(), "20240315T000000Z-full");
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("20240315T190000Z-full cannot be read"));
+  EXPECT_KIND(world.resolve({.type = "full", .date = "20240315T190000Z-full"}), ErrorKind::corrupt);
+}
+
+TEST(TargetResolution, SaysWhenThereIsNothing) {
+  World empty;
+  EXPECT_KIND(empty.resolve({.latest = true}), ErrorKind::not_found);
+  empty.unreadable("2024-03-15T19:00:00Z", BackupType::full);
+  EXPECT_KIND(empty.resolve({.latest = true}), ErrorKind::corrupt);
+}
+
+TEST(TargetResolution, LooksAtFewSegmentsOfALongHistory) {
+  World world;
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.segments(1, 10, 20'000);
+  for (uint64_t n = 12; n <= 20'000; ++n) {
+    world.commit(1, lsn(n, 1000), format_utc(at("2024-03-15T00:10:00Z") + std::chrono::seconds(n)));
+  }
+  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 03:00:00.5"}));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T03:00:00Z"));
+  EXPECT_LT(world.summaries_read, 40);
+}
+
+}  // namespace
+}  // namespace spendsync::restore
