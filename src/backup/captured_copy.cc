@@ -14,10 +14,14 @@ std::string without_slash(const std::string& path) { return path.substr(1); }
 
 FileKind kind_of(CapturedEntry::Kind kind) {
   switch (kind) {
-    case CapturedEntry::Kind::directory: return FileKind::directory;
-    case CapturedEntry::Kind::file: return FileKind::file;
-    case CapturedEntry::Kind::symbolic_link: return FileKind::symbolic_link;
-    case CapturedEntry::Kind::hard_link: return FileKind::hard_link;
+    case CapturedEntry::Kind::directory:
+      return FileKind::directory;
+    case CapturedEntry::Kind::file:
+      return FileKind::file;
+    case CapturedEntry::Kind::symbolic_link:
+      return FileKind::symbolic_link;
+    case CapturedEntry::Kind::hard_link:
+      return FileKind::hard_link;
   }
   return FileKind::file;
 }
@@ -77,11 +81,12 @@ Result<CaptureCheck> check_captured(const CapturedFiles& files, std::stop_token 
 Result<void> expect_readable(const CaptureCheck& check) {
   if (check.unreadable.empty()) return {};
   auto lines = check.unreadable.lines();
-  return Error(ErrorKind::refused, fmt::format("{} captured {} cannot be read: {}", check.unreadable.total(),
-                                               check.unreadable.total() == 1 ? "path" : "paths",
-                                               fmt::join(lines, "; ")))
-      .with_hint("run as root, grant the right to read, or take it out of `files`; --skip-unreadable makes a backup "
-                 "without it, listed as incomplete");
+  return Error(ErrorKind::refused,
+               fmt::format("{} captured {} cannot be read: {}", check.unreadable.total(),
+                           check.unreadable.total() == 1 ? "path" : "paths", fmt::join(lines, "; ")))
+      .with_hint(
+          "run as root, grant the right to read, or take it out of `files`; --skip-unreadable makes a backup "
+          "without it, listed as incomplete");
 }
 
 Result<void> feed_captured(const CapturedFiles& files, repository::BackupRun& run, const FileCopier::Add& add,

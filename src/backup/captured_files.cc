@@ -247,8 +247,8 @@ void CapturedFiles::add_root(size_t set, const std::string& path, int links_foll
       return;
     }
     // ".." after a linked parent means the parent's real place, so the parent is resolved first.
-    auto real_parent = std::unique_ptr<char, decltype([](char* text_) { free(text_); })>(
-        realpath(parent.c_str(), nullptr));
+    auto real_parent =
+        std::unique_ptr<char, decltype([](char* text_) { free(text_); })>(realpath(parent.c_str(), nullptr));
     target = text->starts_with('/') ? *text : fmt::format("{}/{}", real_parent ? real_parent.get() : parent, *text);
   }
   roots_.push_back({set, path, std::move(*directory), name});

@@ -38,7 +38,8 @@ struct CapturedEntry {
 /// Walks the sets. Where sets overlap the more specific path owns the file: what is named by a path of its own is
 /// left out of every other. Symbolic links are kept as links; a *configured* path that is one is kept as a link and
 /// what it points to is captured as well, under its own path. Sockets, FIFOs and devices are never opened.
-/// Memory is bounded by the largest directory and by kHardLinksMax. Reads under PrivilegedReads (base/process_identity.h). Members are thread-safe once open() has returned.
+/// Memory is bounded by the largest directory and by kHardLinksMax. Reads under PrivilegedReads
+/// (base/process_identity.h). Members are thread-safe once open() has returned.
 class CapturedFiles {
  public:
   static constexpr size_t kHardLinksMax = 65536;  // inodes remembered; beyond, further names are stored as files

@@ -59,8 +59,7 @@ TEST_F(CapturedFilesTest, GivesDirectoriesBeforeTheirContentInOrderOfNames) {
   write("etc/a/z.conf", "z");
   auto files = open({{"configuration", {at("etc")}}});
   auto captured = walk(files);
-  EXPECT_EQ(captured.order,
-            (std::vector<std::string>{at("etc"), at("etc/a"), at("etc/a/z.conf"), at("etc/b.conf")}));
+  EXPECT_EQ(captured.order, (std::vector<std::string>{at("etc"), at("etc/a"), at("etc/a/z.conf"), at("etc/b.conf")}));
   EXPECT_EQ(captured.entries.at(at("etc/a")).kind, CapturedEntry::Kind::directory);
   EXPECT_EQ(captured.entries.at(at("etc/b.conf")).status.st_mode & 07777u, 0640u);
   EXPECT_EQ(content(files, captured.entries.at(at("etc/a/z.conf"))), "z");
@@ -169,8 +168,9 @@ TEST_F(CapturedFilesTest, LeavesOutTheToolsOwnFilesUnderAnyName) {
   write("etc/backup/state/chain", "state");
   write("etc/app.conf", "conf");
   ASSERT_EQ(link(at("etc/backup/repository.key").c_str(), at("etc/alias").c_str()), 0);
-  auto captured = walk(open({{"configuration", {at("etc")}}},
-                            {{at("etc/backup/repository.key"), "the repository's key"}, {at("etc/backup/state/"), "state"}}));
+  auto captured =
+      walk(open({{"configuration", {at("etc")}}},
+                {{at("etc/backup/repository.key"), "the repository's key"}, {at("etc/backup/state/"), "state"}}));
   EXPECT_EQ(captured.order, (std::vector<std::string>{at("etc"), at("etc/app.conf"), at("etc/backup")}));
   EXPECT_EQ(captured.skipped.at(at("etc/alias")), "the repository's key");
   EXPECT_EQ(captured.skipped.at(at("etc/backup/state")), "state");

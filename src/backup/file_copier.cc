@@ -126,7 +126,8 @@ class FileCopier::Worker {
     RangeCopier::Copied copied;
     bool steady = false;
     for (unsigned attempt = 0; attempt < state_.settings.captured_attempts && !steady; ++attempt) {
-      if (fstat(opened.fd.get(), &opened.status) != 0) return unreadable(file, Error::from_errno(errno, "cannot look at it"));
+      if (fstat(opened.fd.get(), &opened.status) != 0)
+        return unreadable(file, Error::from_errno(errno, "cannot look at it"));
       auto read = copier_.copy(range_of(file, opened, 0, opened.size(), {}), stop);
       if (!read) {
         if (copier_.failed_reading()) return unreadable(file, std::move(read).error());

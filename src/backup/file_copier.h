@@ -20,7 +20,7 @@ struct CopyFile {
   std::string name;             // for messages
   uint64_t expected_size = 0;   // bytes, as listed; big files are opened by the feeder and cut into ranges
   postgres::FileRole role = postgres::FileRole::other;
-  uint32_t segment = 0;  // of the relation
+  uint32_t segment = 0;   // of the relation
   bool captured = false;  // must not change while it is read, unlike what the server's log repairs
   /// Called once. not_found: gone meanwhile, left out. refused: no regular file any more, left out with a warning.
   std::function<Result<Fd>()> open;
@@ -36,11 +36,11 @@ struct CopyStats {
     uint64_t bytes = 0;
   };
   uint64_t files = 0;
-  uint64_t bytes = 0;     // of content
-  uint64_t vanished = 0;  // files that were gone when their turn came
-  uint64_t page_failures = 0;                  // pages
+  uint64_t bytes = 0;                           // of content
+  uint64_t vanished = 0;                        // files that were gone when their turn came
+  uint64_t page_failures = 0;                   // pages
   std::vector<PageFailure> page_failure_files;  // the first kFailureFilesMax
-  std::vector<SetCount> sets;                  // by FileEntry::set
+  std::vector<SetCount> sets;                   // by FileEntry::set
 
   static constexpr size_t kFailureFilesMax = 1000;
   static constexpr size_t kBlocksMax = 100;
@@ -55,7 +55,7 @@ class FileCopier {
     uint64_t range_size = 32u << 20;  // bytes; a multiple of the frame size
     size_t batch_files = 64;          // small files that go to a worker together
     uint64_t batch_bytes = 8u << 20;
-    unsigned captured_attempts = 3;   // at a captured file that changes while it is read
+    unsigned captured_attempts = 3;        // at a captured file that changes while it is read
     uint64_t blocks_per_segment = 131072;  // pages of a relation's segment file
     RangeCopier::Settings range;
   };
@@ -68,7 +68,8 @@ class FileCopier {
   /// Told about what is not as it should be, from workers, one at a time.
   struct Notices {
     std::function<void(const std::string& name, const std::string& why)> on_skipped;
-    std::function<void(const std::string& name, const std::string& why)> on_changing;  // a captured file, never the same twice
+    std::function<void(const std::string& name, const std::string& why)>
+        on_changing;  // a captured file, never the same twice
     /// A captured file that cannot be opened or read. An error returned ends the copying.
     std::function<Result<void>(const std::string& name, Error error)> on_unreadable;
   };

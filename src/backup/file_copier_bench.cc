@@ -1,5 +1,6 @@
 // Measures the hot path of a full backup without a server: copies a stopped cluster's data directory into a directory
-// repository and prints what a core does a second. Usage: file_copier_bench DATA REPOSITORY [workers] [frame KiB] [level]
+// repository and prints what a core does a second. Usage: file_copier_bench DATA REPOSITORY [workers] [frame KiB]
+// [level]
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -26,7 +27,9 @@ struct Options {
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -56,10 +59,10 @@ Result<void> measure(const Options& options) {
   auto key_path = options.repository + "/../file_copier_bench.key";
   TRY(replace_file(key_path, Bytes(32, std::byte{1}), 0600));
   auto wrapper = TRY(crypto::KeyFileWrapper::open(key_path, random, clock));
-  repository::ClusterIdentity identity{"bench", control.control.system_identifier, 15, control.control.catalog_version,
-                                       8192,    16u << 20,                         1u << 30};
-  auto repository = TRY(repository::Repository::open_for_writing({"bench", ""}, identity,
-                                                                 {*store, {wrapper.get()}, random, clock, log}));
+  repository::ClusterIdentity identity{
+      "bench", control.control.system_identifier, 15, control.control.catalog_version, 8192, 16u << 20, 1u << 30};
+  auto repository = TRY(
+      repository::Repository::open_for_writing({"bench", ""}, identity, {*store, {wrapper.get()}, random, clock, log}));
   repository::BackupRun::Settings run_settings;
   run_settings.workers = options.workers;
   run_settings.compression.level = options.level;
@@ -71,7 +74,8 @@ Result<void> measure(const Options& options) {
   settings.range.frame_size = options.frame_size;
   settings.range_size = std::max<uint64_t>(settings.range_size, options.frame_size);
   settings.range.pages.backup_start = control.control.redo;
-  FileCopier::Notices notices{[](const std::string&, const std::string&) {}, [](const std::string&, const std::string&) {},
+  FileCopier::Notices notices{[](const std::string&, const std::string&) {},
+                              [](const std::string&, const std::string&) {},
                               [](const std::string&, Error error) -> Result<void> { return error; }};
   auto copier = TRY(FileCopier::create(settings, {*run, clock, log, progress}, notices));
   TRY(copier->run([&](const FileCopier::Add& add) { return feed(options.data, add); }, {}));
@@ -89,9 +93,10 @@ Result<void> measure(const Options& options) {
   fmt::print("{} files, {:.0f} MB -> {:.0f} MB ({:.1f} %), {} page failures\n", stats.files, mb,
              static_cast<double>(written.stored_bytes) / 1e6,
              100.0 * static_cast<double>(written.stored_bytes) / static_cast<double>(stats.bytes), stats.page_failures);
-  fmt::print("{} workers, {} KiB frames, level {}: {:.2f} s, {:.0f} MB/s; CPU {:.2f} s, {:.0f} MB/s a core; peak {} MiB\n",
-             options.workers, options.frame_size >> 10, options.level, wall.count(), mb / wall.count(), cpu, mb / cpu,
-             usage.ru_maxrss / 1024);
+  fmt::print(
+      "{} workers, {} KiB frames, level {}: {:.2f} s, {:.0f} MB/s; CPU {:.2f} s, {:.0f} MB/s a core; peak {} MiB\n",
+      options.workers, options.frame_size >> 10, options.level, wall.count(), mb / wall.count(), cpu, mb / cpu,
+      usage.ru_maxrss / 1024);
   return {};
 }
 

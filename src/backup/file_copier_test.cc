@@ -102,9 +102,11 @@ std::pair<uint32_t, std::string> key(const std::string& path, uint32_t set = 0) 
 
 TEST_F(FileCopierTest, CopiesFilesOfEverySizeByteForByte) {
   std::map<std::string, Bytes> contents;
-  for (size_t size : {size_t{0}, size_t{1}, kTestPageSize, kFrame, kFrame + 1, kRange - 1, kRange, kRange + 1, 5 * kRange + 77}) {
+  for (size_t size :
+       {size_t{0}, size_t{1}, kTestPageSize, kFrame, kFrame + 1, kRange - 1, kRange, kRange + 1, 5 * kRange + 77}) {
     auto name = "file-" + std::to_string(size);
-    auto content = test_relation({.pages = static_cast<uint32_t>(size / kTestPageSize + 1), .seed = static_cast<uint8_t>(size)});
+    auto content =
+        test_relation({.pages = static_cast<uint32_t>(size / kTestPageSize + 1), .seed = static_cast<uint8_t>(size)});
     content.resize(size);
     write(name, content);
     contents[name] = std::move(content);
@@ -168,7 +170,9 @@ TEST_F(FileCopierTest, FillsAShrinkingRelationWithZerosToItsFrozenSize) {
   for (uint32_t pages : {2u, 13u}) {
     auto content = test_relation({.pages = pages});
     write("shrinks", content);
-    settings_.range.before_read = [this](std::string_view, uint64_t) { ASSERT_EQ(truncate(at("shrinks").c_str(), 5000), 0); };
+    settings_.range.before_read = [this](std::string_view, uint64_t) {
+      ASSERT_EQ(truncate(at("shrinks").c_str(), 5000), 0);
+    };
     auto found = backup({file("shrinks", FileRole::relation_main)});
     std::fill(content.begin() + 5000, content.end(), std::byte{0});
     EXPECT_TRUE(found.at(key("shrinks")).content == content) << pages;
@@ -178,7 +182,9 @@ TEST_F(FileCopierTest, FillsAShrinkingRelationWithZerosToItsFrozenSize) {
 
 TEST_F(FileCopierTest, EndsAShrinkingOtherFileWhereItEnds) {
   write("shrinks", Bytes(3 * kTestPageSize, std::byte{1}));
-  settings_.range.before_read = [this](std::string_view, uint64_t) { ASSERT_EQ(truncate(at("shrinks").c_str(), 5000), 0); };
+  settings_.range.before_read = [this](std::string_view, uint64_t) {
+    ASSERT_EQ(truncate(at("shrinks").c_str(), 5000), 0);
+  };
   auto found = backup({file("shrinks")});
   EXPECT_TRUE(found.at(key("shrinks")).content == Bytes(5000, std::byte{1}));
 }

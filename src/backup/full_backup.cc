@@ -149,18 +149,19 @@ Result<void> FullBackup::Steps::check_captured_files() {
 }
 
 Result<void> FullBackup::Steps::count_data_directory() {
-  postgres::DataDirectory::Visitor visitor{
-      [&](const postgres::DirectoryEntry& entry) -> Result<void> {
-        if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while listing the data directory");
-        if (entry.kind != postgres::EntryKind::file) return {};
-        ++expected_files_;
-        expected_bytes_ += static_cast<uint64_t>(entry.status.st_size);
-        return {};
-      },
-      [&](const std::string& path, const std::string& why) {
-        skipped_.add(path, why);
-        warn(fmt::format("{} is not backed up: {}", path, why));
-      }};
+  postgres::DataDirectory::Visitor visitor{[&](const postgres::DirectoryEntry& entry) -> Result<void> {
+                                             if (stop_.stop_requested())
+                                               return Error(ErrorKind::cancelled,
+                                                            "stopped while listing the data directory");
+                                             if (entry.kind != postgres::EntryKind::file) return {};
+                                             ++expected_files_;
+                                             expected_bytes_ += static_cast<uint64_t>(entry.status.st_size);
+                                             return {};
+                                           },
+                                           [&](const std::string& path, const std::string& why) {
+                                             skipped_.add(path, why);
+                                             warn(fmt::format("{} is not backed up: {}", path, why));
+                                           }};
   return server_->directory.walk(visitor);
 }
 

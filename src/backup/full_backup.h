@@ -23,9 +23,9 @@ namespace spendsync::backup {
 struct FullBackupReport {
   repository::Label label = repository::Label::make(Timestamp{}, BackupType::full);
   SystemIdentifier system_identifier;
-  Timestamp started;          // the server's clock, as the next two
+  Timestamp started;  // the server's clock, as the next two
   Timestamp stopped;
-  Timestamp restorable_from;  // the earliest moment that this backup can be recovered to
+  Timestamp restorable_from;             // the earliest moment that this backup can be recovered to
   std::chrono::nanoseconds duration{0};  // of the whole command
   WalPosition start;
   WalPosition stop;
@@ -58,11 +58,12 @@ class FullBackup {
     std::string slot;             // physical replication slot, made when there is none
     std::vector<FileSet> file_sets;
     std::vector<LeftOutPath> left_out;
-    bool skip_unreadable = false;  // captured files that cannot be read make the backup incomplete instead of failing it
+    bool skip_unreadable =
+        false;  // captured files that cannot be read make the backup incomplete instead of failing it
     unsigned workers = 1;
     repository::Compressor::Settings compression;
-    uint32_t frame_size = 256u << 10;                  // bytes; a multiple of the server's page size
-    std::chrono::seconds delivery_timeout{60};         // for WAL that others deliver
+    uint32_t frame_size = 256u << 10;           // bytes; a multiple of the server's page size
+    std::chrono::seconds delivery_timeout{60};  // for WAL that others deliver
     bool fast_checkpoint = true;
     std::string host;
     std::string tool_version;

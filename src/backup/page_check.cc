@@ -28,7 +28,8 @@ Result<void> PageCheck::check(const Source& source, uint64_t offset, MutableByte
   suspects_.clear();
   for (size_t page = 0; page < pages.size() / size; ++page) {
     auto block = first + static_cast<uint32_t>(page);
-    if (!is_whole(pages.subspan(page * size, size), BlockNumber{source.first_block + block})) suspects_.push_back(block);
+    if (!is_whole(pages.subspan(page * size, size), BlockNumber{source.first_block + block}))
+      suspects_.push_back(block);
   }
   if (suspects_.empty()) return {};
   if (waits_ < settings_.waits_max) {

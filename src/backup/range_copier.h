@@ -34,7 +34,7 @@ class RangeCopier {
     uint64_t offset = 0;  // a multiple of the frame size
     uint64_t size = 0;    // bytes wanted
     bool check_pages = false;
-    bool fill_with_zeros = false;  // where the file has become shorter; else the range ends there
+    bool fill_with_zeros = false;                // where the file has become shorter; else the range ends there
     std::span<repository::Hash128> page_hashes;  // empty, or one for every page of the range, to be filled
   };
   struct Copied {
@@ -55,8 +55,8 @@ class RangeCopier {
 
  private:
   struct Piece {
-    size_t size = 0;  // bytes that belong to the file's content
-    size_t read = 0;  // of those, read; the others are zeros
+    size_t size = 0;    // bytes that belong to the file's content
+    size_t read = 0;    // of those, read; the others are zeros
     bool ends = false;  // the file has become shorter and the range ends with this piece
   };
   Result<Piece> read_piece(const Range& range, uint64_t done);

@@ -17,7 +17,8 @@ Result<postgres::DataDirectory> open_data_directory(const postgres::ServerInfo& 
   if (directory) return directory;
   auto error = std::move(directory).error();
   if (error.is(ErrorKind::not_found)) {
-    return Error(ErrorKind::refused, fmt::format("the server's data directory {} is not on this host", info.data_directory))
+    return Error(ErrorKind::refused,
+                 fmt::format("the server's data directory {} is not on this host", info.data_directory))
         .with_hint("run the backup where the server runs");
   }
   if (error.is(ErrorKind::denied)) {
@@ -51,10 +52,11 @@ Result<void> check_state(const postgres::ServerInfo& info) {
 /// Streaming needs the REPLICATION attribute, which no grant replaces.
 Result<void> check_role(postgres::Connection& connection, int major, std::stop_token stop) {
   std::string function = major >= 15 ? "pg_backup_start(text, boolean)" : "pg_start_backup(text, boolean, boolean)";
-  auto rows = TRY(connection.query("SELECT current_user, (r.rolsuper OR r.rolreplication)::text,"
-                                   " has_function_privilege($1, 'execute')::text"
-                                   " FROM pg_roles r WHERE r.rolname = current_user",
-                                   {function}, stop));
+  auto rows =
+      TRY(connection.query("SELECT current_user, (r.rolsuper OR r.rolreplication)::text,"
+                           " has_function_privilege($1, 'execute')::text"
+                           " FROM pg_roles r WHERE r.rolname = current_user",
+                           {function}, stop));
   if (rows.rows.size() != 1) return Error(ErrorKind::internal, "the server does not know its own current_user");
   const auto& row = rows.rows.front();
   auto user = row[0].value_or("");
@@ -109,8 +111,8 @@ std::map<std::string, std::string> recovery_facts(const CheckedServer& server) {
   std::map<std::string, std::string> facts(server.info.recovery_settings.begin(), server.info.recovery_settings.end());
   facts["data_directory"] = server.info.data_directory;
   facts["data_directory_mode"] = server.directory.group_access() ? "0750" : "0700";
-  for (const auto& [name, path] : {std::pair("config_file", server.info.config_file),
-                                   std::pair("hba_file", server.info.hba_file)}) {
+  for (const auto& [name, path] :
+       {std::pair("config_file", server.info.config_file), std::pair("hba_file", server.info.hba_file)}) {
     if (!path.empty() && !lies_in(path, server.info.data_directory)) facts[name] = path;
   }
   return facts;

@@ -23,9 +23,9 @@ std::string describe_missing(const std::vector<SegmentRun>& missing, uint32_t se
   for (const SegmentRun& run : missing) count += run.count();
   const SegmentRun& first = missing.front();
   const SegmentRun& last = missing.back();
-  std::string names = count == 1 ? first.first.file_name(segment_size)
-                                 : fmt::format("{} to {}", first.first.file_name(segment_size),
-                                               last.last.file_name(segment_size));
+  std::string names =
+      count == 1 ? first.first.file_name(segment_size)
+                 : fmt::format("{} to {}", first.first.file_name(segment_size), last.last.file_name(segment_size));
   return fmt::format("{} WAL segment{} missing between {} and {}: {}", count, count == 1 ? "" : "s",
                      first.first.start(segment_size).to_string(), last.last.end(segment_size).to_string(), names);
 }
@@ -89,11 +89,12 @@ Result<void> TransactionLogBackup::Run::connect() {
                              server.system_identifier.value, identity.system_identifier.value));
   }
   if (server.version / 10000 != identity.major_version || server.wal_segment_size != identity.wal_segment_size) {
-    return Error(ErrorKind::refused,
-                 fmt::format("the server (PostgreSQL {}, WAL segments of {}) is not what the repository holds (PostgreSQL "
-                             "{}, {})",
-                             server.version / 10000, format_bytes(server.wal_segment_size), identity.major_version,
-                             format_bytes(identity.wal_segment_size)));
+    return Error(
+        ErrorKind::refused,
+        fmt::format("the server (PostgreSQL {}, WAL segments of {}) is not what the repository holds (PostgreSQL "
+                    "{}, {})",
+                    server.version / 10000, format_bytes(server.wal_segment_size), identity.major_version,
+                    format_bytes(identity.wal_segment_size)));
   }
   if (server.wal_level == "minimal") {
     return Error(ErrorKind::refused, "the server has wal_level = minimal: its WAL cannot recover a backup")
@@ -125,7 +126,8 @@ Result<void> TransactionLogBackup::Run::switch_wal() {
     return {};
   }
   std::string now = TRY(control->query_value(
-      "SELECT to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", {}, stop));
+      "SELECT to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", {},
+      stop));
   end.server_time = TRY(parse_rfc3339(now));
   Lsn switched = TRY(switched_position());
   end.position = {server.timeline, switched};
@@ -177,8 +179,8 @@ Result<void> TransactionLogBackup::Run::choose_begin() {
 Result<std::optional<WalPosition>> TransactionLogBackup::Run::newest_known_position(const repository::Catalog& loaded) {
   for (auto entry = loaded.logs().rbegin(); entry != loaded.logs().rend(); ++entry) {
     if (!entry->record) {
-      outcome.warnings.push_back(fmt::format("log record {} cannot be read: {}", entry->label.text(),
-                                             entry->record.error().message()));
+      outcome.warnings.push_back(
+          fmt::format("log record {} cannot be read: {}", entry->label.text(), entry->record.error().message()));
       continue;
     }
     if (entry->record->ranges.empty()) continue;
@@ -204,8 +206,8 @@ WalDelivery::Settings TransactionLogBackup::Run::delivery_settings() const {
 }
 
 Result<void> TransactionLogBackup::Run::deliver() {
-  WalDelivery delivery(delivery_settings(), {collaborators.archive, collaborators.clock, collaborators.log,
-                                             collaborators.progress});
+  WalDelivery delivery(delivery_settings(),
+                       {collaborators.archive, collaborators.clock, collaborators.log, collaborators.progress});
   auto delivered = TRY(delivery.deliver_all(*control, {begin, end.position}, stop));
   outcome.path = delivered.path;
   outcome.segments_stored = delivered.segments;
@@ -228,8 +230,7 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
     std::string what = describe_missing(missing, segment_size());
     gap = gap ? *gap + "; " + what : what;
     auto history = TRY(load_history(collaborators.archive, end.position.timeline));
-    outcome.record.ranges =
-        TRY(follow_history(history, {history.timeline_at(after), after}, end.position.lsn));
+    outcome.record.ranges = TRY(follow_history(history, {history.timeline_at(after), after}, end.position.lsn));
   }
   if (!gap && reservation.was_lost) {
     outcome.notices.push_back("the slot was lost, but the server still had all WAL that was missing: there is no gap");
@@ -239,11 +240,11 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
     return {};
   }
   outcome.needs_full = !has_backup_since(loaded, outcome.record.ranges.front().from);
-  outcome.warnings.push_back(fmt::format("there is a gap: {}; {}", *gap,
-                                         outcome.needs_full
-                                             ? "no moment after it can be recovered until a new full backup is made: run "
-                                               "backup full now"
-                                             : "moments inside it cannot be recovered"));
+  outcome.warnings.push_back(
+      fmt::format("there is a gap: {}; {}", *gap,
+                  outcome.needs_full ? "no moment after it can be recovered until a new full backup is made: run "
+                                       "backup full now"
+                                     : "moments inside it cannot be recovered"));
   return {};
 }
 
@@ -269,8 +270,8 @@ bool TransactionLogBackup::Run::has_backup_since(const repository::Catalog& load
 
 Result<void> TransactionLogBackup::Run::describe() {
   repository::LogRecord& record = outcome.record;
-  auto commits = TRY(find_commits(collaborators.archive, record.ranges,
-                                  {segment_size(), server.version / 10000}, stop));
+  auto commits =
+      TRY(find_commits(collaborators.archive, record.ranges, {segment_size(), server.version / 10000}, stop));
   record.first_commit = commits.first;
   record.last_commit = commits.last;
   auto stored = TRY(measure_stored(collaborators.archive, record.ranges, segment_size()));
@@ -279,8 +280,8 @@ Result<void> TransactionLogBackup::Run::describe() {
   record.gap = gap;
 
   const std::string& configured = settings.data_directory;
-  auto retention = TRY(read_wal_retention(*control, settings.slot,
-                                          configured.empty() ? server.data_directory : configured, stop));
+  auto retention =
+      TRY(read_wal_retention(*control, settings.slot, configured.empty() ? server.data_directory : configured, stop));
   record.slot = settings.slot;
   record.slot_state = retention.summary();
   std::ranges::copy(retention.warnings, std::back_inserter(outcome.warnings));

@@ -47,7 +47,7 @@ class TransactionLogBackup {
     DeliveryPath path = DeliveryPath::nothing_needed;
     uint64_t segments_stored = 0;  // by this run; record.segments counts all in its range
     std::optional<WalRetention> retention;
-    bool needs_full = false;  // there is a gap, and no backup begun after it
+    bool needs_full = false;            // there is a gap, and no backup begun after it
     std::vector<std::string> notices;   // to be printed
     std::vector<std::string> warnings;  // to be printed; the exit code stays 0
   };

@@ -31,7 +31,8 @@ std::string describe_archiver(postgres::Connection& control, std::stop_token sto
       {}, stop);
   if (!rows || rows->rows.size() != 1) return "pg_stat_archiver cannot be read";
   const auto& row = rows->rows[0];
-  std::string text = fmt::format("pg_stat_archiver: last archived {}, {} failures", row[0].value_or(""), row[1].value_or(""));
+  std::string text =
+      fmt::format("pg_stat_archiver: last archived {}, {} failures", row[0].value_or(""), row[1].value_or(""));
   if (!row[2].value_or("").empty()) text += fmt::format(", the last of {} at {}", *row[2], row[3].value_or(""));
   return text;
 }
@@ -55,7 +56,8 @@ Result<void> put_history(repository::WalArchive& archive, TimelineId timeline, c
   Error error = std::move(put).error().with_context(fmt::format("storing {}.history", timeline.to_hex()));
   if (!error.is(ErrorKind::conflict)) return error;
   return std::move(error).with_hint(
-      "two servers made a timeline of that number; one is probably a restored copy, which must not archive here: give it "
+      "two servers made a timeline of that number; one is probably a restored copy, which must not archive here: give "
+      "it "
       "a repository of its own or archive_mode = off");
 }
 
@@ -80,8 +82,8 @@ struct WalDelivery::Plan {
   postgres::SlotState slot;
   std::vector<repository::WalRange> wanted;
   Lsn until;
-  WalPosition begin;           // of what wanted and slot ask for together, at a segment's beginning
-  WalPosition slot_begin;      // of what the slot is sure to hold
+  WalPosition begin;       // of what wanted and slot ask for together, at a segment's beginning
+  WalPosition slot_begin;  // of what the slot is sure to hold
 };
 
 struct WalDelivery::Streamed {
@@ -104,7 +106,8 @@ Result<WalDelivery::Outcome> WalDelivery::deliver_all(postgres::Connection& cont
   Plan plan = TRY(make_plan(control, request, stop));
   Outcome outcome;
   outcome.ranges = plan.wanted;
-  auto missing_first = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
+  auto missing_first =
+      TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
   if (missing_first) {
     outcome.path = TRY(choose_path(control, plan, stop));
     bool delivered = false;
@@ -121,7 +124,8 @@ Result<WalDelivery::Outcome> WalDelivery::deliver_all(postgres::Connection& cont
       outcome.path = DeliveryPath::streamed;
     }
     // What the slot keeps from before archive_command was at work comes from the slot alone.
-    auto rest = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
+    auto rest =
+        TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
     if (rest && outcome.path == DeliveryPath::archive_command) outcome.path = DeliveryPath::streamed;
     if (outcome.path == DeliveryPath::streamed) {
       Streamed streamed = TRY(stream(plan, stop));
@@ -141,8 +145,8 @@ Result<WalDelivery::Plan> WalDelivery::make_plan(postgres::Connection& control, 
   plan.until = request.until.lsn;
   auto slot = TRY(postgres::find_slot(control, settings_.slot));
   if (!slot || slot->is_lost()) {
-    return Error(ErrorKind::not_found, fmt::format("the replication slot \"{}\" is {}", settings_.slot,
-                                                   slot ? "lost" : "not there"))
+    return Error(ErrorKind::not_found,
+                 fmt::format("the replication slot \"{}\" is {}", settings_.slot, slot ? "lost" : "not there"))
         .with_hint("backup full and backup transaction_logs make it again");
   }
   plan.slot = *std::move(slot);
@@ -199,10 +203,11 @@ Result<DeliveryPath> WalDelivery::choose_path(postgres::Connection& control, con
     auto slot = TRY(postgres::find_slot(control, settings_.slot));
     pid = slot && slot->active ? slot->active_pid.value_or(0) : std::optional<int>();
   }
-  auto rows = TRY(control.query(
-      "SELECT (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'archive_mode'),"
-      " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'archive_command'), pg_catalog.pg_is_in_recovery()::text",
-      {}, stop));
+  auto rows =
+      TRY(control.query("SELECT (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'archive_mode'),"
+                        " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'archive_command'), "
+                        "pg_catalog.pg_is_in_recovery()::text",
+                        {}, stop));
   if (rows.rows.size() != 1 || rows.rows[0].size() != 3) return DeliveryPath::streamed;
   std::string mode = rows.rows[0][0].value_or("off");
   bool archives = mode == "always" || (mode == "on" && rows.rows[0][2].value_or("") == "false");
@@ -281,7 +286,8 @@ Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosi
 
 /// Others delivered: the slot has seen none of it and would keep it for ever.
 Result<void> WalDelivery::release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop) {
-  auto kept = TRY(first_missing(collaborators_.archive, plan.history, plan.slot_begin, plan.until, settings_.segment_size));
+  auto kept =
+      TRY(first_missing(collaborators_.archive, plan.history, plan.slot_begin, plan.until, settings_.segment_size));
   // The segment that ends at `until` is complete: WAL was switched there. The server takes no more than it has flushed.
   uint64_t size = settings_.segment_size;
   Lsn durable = kept ? kept->lsn : Lsn{(plan.until.value + size - 1) / size * size};

@@ -57,14 +57,14 @@ class WalDelivery {
       : settings_(std::move(settings)), collaborators_(collaborators) {}
 
   struct Request {
-    WalPosition from;  // the first byte that must be there: a backup's start, or where the last log record ended
+    WalPosition from;   // the first byte that must be there: a backup's start, or where the last log record ended
     WalPosition until;  // everything before it must be there; its segment must be complete (WAL was switched)
   };
   struct Outcome {
     DeliveryPath path = DeliveryPath::nothing_needed;
     std::vector<repository::WalRange> ranges;  // [from, until), a range a timeline, oldest first: proved by listing
-    uint64_t segments = 0;   // stored by this call
-    uint64_t bytes = 0;      // of content, of those
+    uint64_t segments = 0;                     // stored by this call
+    uint64_t bytes = 0;                        // of content, of those
     std::vector<std::string> warnings;
   };
 

@@ -96,7 +96,8 @@ class Push {
     std::string digits = outcome_.file_name.substr(0, 8);
     TimelineId timeline{static_cast<uint32_t>(std::stoul(digits, nullptr, 16))};
     if (timeline.value <= 1) {
-      return Error(ErrorKind::refused, fmt::format("{}: timeline {} has no history", outcome_.file_name, timeline.value));
+      return Error(ErrorKind::refused,
+                   fmt::format("{}: timeline {} has no history", outcome_.file_name, timeline.value));
     }
     std::string text = TRY(read_text_file(path_, kTextFileMax));
     outcome_.bytes = text.size();
@@ -115,13 +116,15 @@ class Push {
     auto put = archive_.put_history(timeline, text);
     if (put || !put.error().is(ErrorKind::conflict)) return put;
     return std::move(put).error().with_hint(
-        "two servers made a timeline of that number; one is probably a restored copy: give it a repository of its own or "
+        "two servers made a timeline of that number; one is probably a restored copy: give it a repository of its own "
+        "or "
         "archive_mode = off");
   }
 
   Result<void> check_fork(const postgres::TimelineHistory& history) {
     if (history.entries.size() < 2) {
-      return Error(ErrorKind::corrupt, fmt::format("{} names no parent timeline", history.timeline().to_hex() + ".history"));
+      return Error(ErrorKind::corrupt,
+                   fmt::format("{} names no parent timeline", history.timeline().to_hex() + ".history"));
     }
     const auto& parent = history.entries[history.entries.size() - 2];
     SegmentName fork = SegmentName::containing(parent.timeline, *parent.end, segment_size());
@@ -129,12 +132,14 @@ class Push {
     auto abandoned = TRY(archive_.segments_between(fork, last));
     if (abandoned.empty()) return {};
     return Error(ErrorKind::refused,
-                 fmt::format("timeline {} forked off timeline {} at {}, but the repository holds WAL of timeline {} up to "
-                             "segment {}",
-                             history.timeline().value, parent.timeline.value, parent.end->to_string(),
-                             parent.timeline.value, abandoned.back().last.file_name(segment_size())))
-        .with_hint("a restored copy must have archive_mode = off; if this server is the one to go on with, accept its "
-                   "timeline by running `backup full` against it");
+                 fmt::format(
+                     "timeline {} forked off timeline {} at {}, but the repository holds WAL of timeline {} up to "
+                     "segment {}",
+                     history.timeline().value, parent.timeline.value, parent.end->to_string(), parent.timeline.value,
+                     abandoned.back().last.file_name(segment_size())))
+        .with_hint(
+            "a restored copy must have archive_mode = off; if this server is the one to go on with, accept its "
+            "timeline by running `backup full` against it");
   }
 
   Result<void> check_timeline(SegmentName name) {
@@ -149,9 +154,8 @@ class Push {
     }
     auto history = TRY(postgres::parse_timeline_history(name.timeline, text));
     if (name.end(segment_size()) > history.entries.back().begin) return {};
-    return Error(ErrorKind::refused,
-                 fmt::format("{} lies before timeline {} forked off, at {}", outcome_.file_name, name.timeline.value,
-                             history.entries.back().begin.to_string()));
+    return Error(ErrorKind::refused, fmt::format("{} lies before timeline {} forked off, at {}", outcome_.file_name,
+                                                 name.timeline.value, history.entries.back().begin.to_string()));
   }
 
   /// Where archiving was turned on after the promotion, nobody has pushed it.

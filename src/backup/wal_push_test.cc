@@ -27,10 +27,11 @@ class WalPush : public ::testing::Test {
   std::string file_name(SegmentName name) { return name.file_name(kSize); }
   uint64_t stored_objects() {
     uint64_t count = 0;
-    EXPECT_OK(wal_.world.store().list(wal_.repository->layout().wal_prefix(), "", [&](const storage::ObjectInfo&) -> Result<void> {
-      ++count;
-      return {};
-    }));
+    EXPECT_OK(wal_.world.store().list(wal_.repository->layout().wal_prefix(), "",
+                                      [&](const storage::ObjectInfo&) -> Result<void> {
+                                        ++count;
+                                        return {};
+                                      }));
     return count;
   }
 
@@ -192,7 +193,8 @@ TEST_F(WalPush, TakesTheHistoryBesideTheSegment) {
 
 TEST_F(WalPush, RefusesATimelineThatLeavesArchivedWalBehind) {
   wal_.put_any(TimelineId{1}, 3, 4);
-  ASSERT_OK(push("00000003.history", as_bytes("1\t0/500000\tend of WAL\n")));  // the next segment: nothing is left behind
+  ASSERT_OK(
+      push("00000003.history", as_bytes("1\t0/500000\tend of WAL\n")));  // the next segment: nothing is left behind
   wal_.put_any(TimelineId{1}, 5, 6);
   auto restored_copy = push("00000002.history", as_bytes(kHistory2));
   EXPECT_KIND(restored_copy, ErrorKind::refused);

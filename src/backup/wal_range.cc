@@ -156,7 +156,8 @@ class CommitFinder {
     Bytes content = TRY(archive_.get_segment(name));
     TRY(scanner.feed(name, content, [&](const postgres::WalEvent& event) -> Result<void> {
       bool inside = event.end > from_ && event.end <= until_;
-      if (event.kind == postgres::WalEvent::Kind::commit && inside) visit(repository::CommitPoint{event.time, event.end});
+      if (event.kind == postgres::WalEvent::Kind::commit && inside)
+        visit(repository::CommitPoint{event.time, event.end});
       return {};
     }));
     if (!scanner.reader().at_end() || scanner.reader().end_position() >= until_) return {};

@@ -30,7 +30,8 @@ std::vector<SegmentRun> segments_of(const std::vector<repository::WalRange>& ran
 
 /// What of it the repository lacks, found by listing. Empty: the range is gapless.
 Result<std::vector<SegmentRun>> missing_segments(repository::WalArchive& archive,
-                                                 const std::vector<repository::WalRange>& ranges, uint32_t segment_size);
+                                                 const std::vector<repository::WalRange>& ranges,
+                                                 uint32_t segment_size);
 
 /// What of it the repository has.
 struct StoredWal {

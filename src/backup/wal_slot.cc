@@ -28,10 +28,10 @@ std::string created_notice(const std::string& name) {
 }
 
 Result<std::map<std::string, std::string>> read_settings(postgres::Connection& connection, std::stop_token stop) {
-  auto rows = TRY(connection.query(
-      "SELECT name, setting FROM pg_catalog.pg_settings"
-      " WHERE name IN ('max_slot_wal_keep_size', 'max_wal_size', 'synchronous_standby_names')",
-      {}, stop));
+  auto rows =
+      TRY(connection.query("SELECT name, setting FROM pg_catalog.pg_settings"
+                           " WHERE name IN ('max_slot_wal_keep_size', 'max_wal_size', 'synchronous_standby_names')",
+                           {}, stop));
   std::map<std::string, std::string> settings;
   for (const auto& row : rows.rows) {
     if (row.size() == 2 && row[0]) settings[*row[0]] = row[1].value_or("");
@@ -153,7 +153,8 @@ Result<WalRetention> read_wal_retention(postgres::Connection& connection, const 
 std::string WalRetention::summary() const {
   std::string text = slot.wal_status.empty() ? "not reserved" : slot.wal_status;
   text += slot.safe_wal_size
-              ? fmt::format(", safe_wal_size {}", format_bytes(static_cast<uint64_t>(std::max<int64_t>(*slot.safe_wal_size, 0))))
+              ? fmt::format(", safe_wal_size {}",
+                            format_bytes(static_cast<uint64_t>(std::max<int64_t>(*slot.safe_wal_size, 0))))
               : ", safe_wal_size unlimited";
   text += fmt::format(", {} retained", format_bytes(slot.retained_bytes));
   if (pg_wal_free_bytes) text += fmt::format(", {} free in pg_wal", format_bytes(*pg_wal_free_bytes));

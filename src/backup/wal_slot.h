@@ -12,9 +12,9 @@ namespace spendsync::backup {
 
 /// What reserving found and did.
 struct SlotReservation {
-  postgres::SlotState slot;  // as it is now
-  bool created = false;      // there was none, or the one there was had been lost
-  bool was_lost = false;     // the server had thrown WAL away that was not archived: a new backup is needed
+  postgres::SlotState slot;          // as it is now
+  bool created = false;              // there was none, or the one there was had been lost
+  bool was_lost = false;             // the server had thrown WAL away that was not archived: a new backup is needed
   std::vector<std::string> notices;  // to be printed: a created slot's name, what it retains, how to drop it
 };
 

@@ -30,7 +30,8 @@ Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner&
   if (scanner.reader().at_end()) {
     return Error(ErrorKind::corrupt, fmt::format("WAL segment {} is damaged {}", name.file_name(segment_size),
                                                  scanner.reader().end_reason()))
-        .with_hint("the server's own WAL cannot be replayed past this place: check its disk, and take a new full backup");
+        .with_hint(
+            "the server's own WAL cannot be replayed past this place: check its disk, and take a new full backup");
   }
   summary.records = scanner.records() - records_before;
   return summary;

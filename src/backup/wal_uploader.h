@@ -74,7 +74,7 @@ class WalUploader {
     Lsn end;
     bool stored = false;
   };
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;             // guards what follows
   std::deque<Pending> pending_;  // in the order of arrival; the front is the oldest that is not durable
   uint64_t first_ticket_ = 0;    // of the front
   Lsn durable_;

@@ -47,13 +47,14 @@ TEST(BackupLabel, NamesTheLineThatIsWrong) {
     const char* line;
   };
   for (const auto& [from, to, line] :
-       {Case{"0/2000028 ", "2000028 ", "START WAL LOCATION"}, Case{" (file 000000010000000000000002)", "", "START WAL"}, Case{"CHECKPOINT LOCATION", "CHECKPOINT", "CHECKPOINT LOCATION"},
+       {Case{"0/2000028 ", "2000028 ", "START WAL LOCATION"}, Case{" (file 000000010000000000000002)", "", "START WAL"},
+        Case{"CHECKPOINT LOCATION", "CHECKPOINT", "CHECKPOINT LOCATION"},
         Case{"streamed", "pg_start_backup", "BACKUP METHOD"}, Case{"FROM: primary", "FROM: elsewhere", "BACKUP FROM"},
         Case{"START TIMELINE: 1", "START TIMELINE: 2", "START TIMELINE"},
         Case{"START TIMELINE: 1", "START TIMELINE: one", "START TIMELINE"},
         Case{"START TIMELINE: 1\n", "START TIMELINE: 1", "START TIMELINE"},
-        Case{"START TIMELINE: 1\n", "", "START TIMELINE"}, Case{"START TIMELINE: 1\n", "START TIMELINE: 1\nMORE: x\n", "end"},
-        Case{"\n", "\r\n", "START WAL LOCATION"}}) {
+        Case{"START TIMELINE: 1\n", "", "START TIMELINE"},
+        Case{"START TIMELINE: 1\n", "START TIMELINE: 1\nMORE: x\n", "end"}, Case{"\n", "\r\n", "START WAL LOCATION"}}) {
     auto parsed = parse_backup_label(with(from, to));
     EXPECT_KIND(parsed, ErrorKind::corrupt);
     EXPECT_THAT(parsed.error().message(), HasSubstr(line)) << from << " -> " << to;

@@ -116,8 +116,9 @@ Result<BackupManifestWriter> BackupManifestWriter::create(const std::string& pat
   }
   state->fd = TRY(open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, settings.mode));
   if (settings.major_version >= kSystemIdentifierSince) {
-    state->buffer = fmt::format("{{ \"PostgreSQL-Backup-Manifest-Version\": 2,\n\"System-Identifier\": {},\n\"Files\": [",
-                                settings.system_identifier.value);
+    state->buffer =
+        fmt::format("{{ \"PostgreSQL-Backup-Manifest-Version\": 2,\n\"System-Identifier\": {},\n\"Files\": [",
+                    settings.system_identifier.value);
   } else {
     state->buffer = "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [";
   }

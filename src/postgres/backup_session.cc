@@ -12,7 +12,8 @@ constexpr int kRenamedIn = 15;  // pg_start_backup became pg_backup_start
 /// The timeline at which the server stands. On a standby: the newest that control data and WAL receiver know of.
 constexpr const char* kTimelineSql =
     "SELECT CASE WHEN pg_is_in_recovery() THEN"
-    " greatest(c.timeline_id, r.min_recovery_end_timeline, (SELECT max(received_tli) FROM pg_stat_wal_receiver))::bigint"
+    " greatest(c.timeline_id, r.min_recovery_end_timeline, (SELECT max(received_tli) FROM "
+    "pg_stat_wal_receiver))::bigint"
     " ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END,"
     " pg_is_in_recovery(), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
     " FROM pg_control_checkpoint() c, pg_control_recovery() r";
@@ -57,8 +58,8 @@ Error explain_stop_failure(Error error, bool from_standby) {
 Result<BackupSession> BackupSession::start(Connection connection, Settings settings, std::stop_token stop) {
   auto before = TRY(read_server_state(connection, stop));
   int major = connection.server_major();
-  const char* sql =
-      major >= kRenamedIn ? "SELECT pg_backup_start($1, $2::boolean)" : "SELECT pg_start_backup($1, $2::boolean, false)";
+  const char* sql = major >= kRenamedIn ? "SELECT pg_backup_start($1, $2::boolean)"
+                                        : "SELECT pg_start_backup($1, $2::boolean, false)";
   auto text = connection.query_value(sql, {settings.label, settings.fast_checkpoint ? "true" : "false"}, stop);
   if (!text) return explain_start_failure(std::move(text).error(), major);
   auto lsn = TRY(Lsn::parse(*text));
@@ -77,11 +78,13 @@ Result<BackupSession::Stopped> BackupSession::stop(std::stop_token stop) {
     return Error(ErrorKind::conflict, "the standby was promoted during the backup")
         .with_hint("start a new backup: this one cannot be completed");
   }
-  std::string function = connection_.server_major() >= kRenamedIn ? "pg_backup_stop(false)"
-                                                                  : "pg_stop_backup(false, false)";
-  auto rows = connection_.query("SELECT s.lsn, s.labelfile, coalesce(s.spcmapfile, ''),"
-                                " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM " + function + " s",
-                                {}, stop);
+  std::string function =
+      connection_.server_major() >= kRenamedIn ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)";
+  auto rows = connection_.query(
+      "SELECT s.lsn, s.labelfile, coalesce(s.spcmapfile, ''),"
+      " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM " +
+          function + " s",
+      {}, stop);
   if (!rows) return explain_stop_failure(std::move(rows).error(), in_recovery_);
   auto row = TRY(RowReader::single(*rows, 4));
   Stopped stopped;

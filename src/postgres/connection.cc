@@ -122,12 +122,14 @@ Result<void> finish_connecting(PGconn* connection, std::chrono::seconds timeout,
     if (status == PGRES_POLLING_FAILED) return connect_error(connection);
     short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     switch (wait_for_socket(connection, events, stop_event, deadline)) {
-      case Woken::stopped: return Error(ErrorKind::cancelled, "stopped while connecting to the server");
+      case Woken::stopped:
+        return Error(ErrorKind::cancelled, "stopped while connecting to the server");
       case Woken::timed_out:
         return Error(ErrorKind::transient,
                      fmt::format("cannot reach the server: no answer within {} s", timeout.count()))
             .with_hint("check that PostgreSQL runs and listens at the host and port of the connection string");
-      case Woken::socket: break;
+      case Woken::socket:
+        break;
     }
     status = PQconnectPoll(connection);
   }
@@ -137,8 +139,8 @@ Result<void> finish_connecting(PGconn* connection, std::chrono::seconds timeout,
 Result<void> check_version(int version) {
   int major = version / 10000;
   if (major >= kOldestMajor && major <= kNewestMajor) return {};
-  return Error(ErrorKind::unsupported, fmt::format("the server is PostgreSQL {}; supported are {} to {}", major,
-                                                   kOldestMajor, kNewestMajor));
+  return Error(ErrorKind::unsupported,
+               fmt::format("the server is PostgreSQL {}; supported are {} to {}", major, kOldestMajor, kNewestMajor));
 }
 
 /// Only those that this version has: set_config of an unknown name is an error.
@@ -249,8 +251,8 @@ Rows rows_of(const PGresult* result) {
       if (PQgetisnull(result, index, column) != 0) {
         values.emplace_back();
       } else {
-        values.emplace_back(std::string(PQgetvalue(result, index, column),
-                                        static_cast<size_t>(PQgetlength(result, index, column))));
+        values.emplace_back(
+            std::string(PQgetvalue(result, index, column), static_cast<size_t>(PQgetlength(result, index, column))));
       }
     }
   }
@@ -272,12 +274,16 @@ Result<Rows> collect(PGconn* connection, const StopEvent& stop, const std::strin
     PgResult result(PQgetResult(connection));
     if (result == nullptr) break;
     switch (PQresultStatus(result.get())) {
-      case PGRES_TUPLES_OK: rows = rows_of(result.get()); break;
+      case PGRES_TUPLES_OK:
+        rows = rows_of(result.get());
+        break;
       case PGRES_COMMAND_OK:
-      case PGRES_EMPTY_QUERY: break;
+      case PGRES_EMPTY_QUERY:
+        break;
       case PGRES_COPY_IN:
       case PGRES_COPY_OUT:
-      case PGRES_COPY_BOTH: return Error(ErrorKind::internal, "a COPY was started with query()");
+      case PGRES_COPY_BOTH:
+        return Error(ErrorKind::internal, "a COPY was started with query()");
       default:
         if (!failure) failure = result_error(connection, result.get(), describe_statement(sql));
     }
@@ -317,8 +323,8 @@ Result<std::string> Connection::query_value(const std::string& sql, const std::v
                                             std::stop_token stop) {
   auto rows = TRY(query(sql, parameters, stop));
   if (rows.rows.size() != 1 || rows.rows[0].size() != 1 || !rows.rows[0][0]) {
-    return Error(ErrorKind::internal, fmt::format("{}: expected one value, got {} rows or NULL",
-                                                  describe_statement(sql), rows.rows.size()));
+    return Error(ErrorKind::internal,
+                 fmt::format("{}: expected one value, got {} rows or NULL", describe_statement(sql), rows.rows.size()));
   }
   return *rows.rows[0][0];
 }

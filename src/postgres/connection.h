@@ -21,9 +21,9 @@ struct Rows {
 };
 
 /// One session. One thread at a time. Session settings are forced at connect: no statement, lock or idle timeouts,
-/// UTC, ISO dates, standard strings, an application_name, search_path pg_catalog (name the schema of every table: nobody
-/// else's functions are run by our right). A pooler between us and the server is refused
-/// (pg_backend_pid changes between statements or the protocol lacks it).
+/// UTC, ISO dates, standard strings, an application_name, search_path pg_catalog (name the schema of every table:
+/// nobody else's functions are run by our right). A pooler between us and the server is refused (pg_backend_pid changes
+/// between statements or the protocol lacks it).
 class Connection {
  public:
   struct Settings {

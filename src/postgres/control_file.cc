@@ -55,12 +55,16 @@ T load(ByteView bytes, size_t offset) {
 Result<size_t> crc_offset(uint32_t control_version) {
   switch (control_version) {
     case 1300:  // PostgreSQL 13 to 16
-    case 1700: return kCrc1300;
-    case 1800: return kCrc1800;
-    default: break;
+    case 1700:
+      return kCrc1300;
+    case 1800:
+      return kCrc1800;
+    default:
+      break;
   }
-  return Error(ErrorKind::unsupported,
-               fmt::format("pg_control has format version {}, which is not that of PostgreSQL 13 to 18", control_version));
+  return Error(
+      ErrorKind::unsupported,
+      fmt::format("pg_control has format version {}, which is not that of PostgreSQL 13 to 18", control_version));
 }
 
 Result<void> check_sizes(const ControlFile& control) {
@@ -82,9 +86,9 @@ Result<void> check_sizes(const ControlFile& control) {
 bool ControlFile::is_running_state() const { return state != kStateShutDown && state != kStateShutDownInRecovery; }
 
 std::string_view describe_state(uint32_t state) {
-  static constexpr std::array<std::string_view, 7> kNames{
-      "starting up",       "shut down",           "shut down in recovery", "shutting down",
-      "in crash recovery", "in archive recovery", "in production"};
+  static constexpr std::array<std::string_view, 7> kNames{"starting up",   "shut down",         "shut down in recovery",
+                                                          "shutting down", "in crash recovery", "in archive recovery",
+                                                          "in production"};
   return state < kNames.size() ? kNames[state] : "unrecognized";
 }
 

@@ -12,7 +12,7 @@ struct ControlFile {
   SystemIdentifier system_identifier;
   uint32_t control_version = 0;
   uint32_t catalog_version = 0;
-  uint32_t state = 0;  // DBState
+  uint32_t state = 0;             // DBState
   bool is_running_state() const;  // neither shut down nor shut down in recovery
   Lsn checkpoint;
   Lsn redo;
@@ -27,9 +27,9 @@ struct ControlFile {
   uint32_t relation_segment_blocks = 0;
   uint32_t wal_segment_size = 0;
   uint32_t data_checksum_version = 0;
-  Lsn backup_end_point;               // on a backup taken from a standby
+  Lsn backup_end_point;  // on a backup taken from a standby
   bool backup_end_required = false;
-  bool full_page_writes = true;       // at the last checkpoint
+  bool full_page_writes = true;  // at the last checkpoint
 };
 
 /// "in production", as pg_controldata says it.

@@ -20,8 +20,7 @@ Result<int> read_major_version(const std::string& path) {
     return Error(ErrorKind::refused, fmt::format("{}/PG_VERSION does not name a version", path));
   }
   if (major < 13 || major > 18) {
-    return Error(ErrorKind::unsupported,
-                 fmt::format("{} is of PostgreSQL {}; supported are 13 to 18", path, major));
+    return Error(ErrorKind::unsupported, fmt::format("{} is of PostgreSQL {}; supported are 13 to 18", path, major));
   }
   return major;
 }

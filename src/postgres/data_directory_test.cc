@@ -30,13 +30,38 @@ TEST(ClassifyRelationFile, GoesByNameAndPlace) {
                            "pg_tblspc/16390/PG_15_202209061/5/16391_vm"}) {
     EXPECT_EQ(role(path), FileRole::relation_other) << path;
   }
-  for (const char* path :
-       {"base/5/PG_VERSION", "base/5/pg_filenode.map", "base/5/pg_internal.init", "global/pg_control", "pg_xact/0000",
-        "pg_xact/1000", "pg_multixact/offsets/0000", "base/16384", "16384", "base/5/16384_x", "base/5/016384",
-        "base/5/16384.0", "base/5/16384.01", "base/5/16384.", "base/5/16384_fsm_vm", "base/5/t3_16384", "base/5/0",
-        "base/5/4294967296", "base/x/16384", "base/5/sub/16384", "global/5/1262", "base/5/16384.1.2", "base//16384",
-        "pg_tblspc/16390/PG_15/5/16391", "pg_tblspc/x/PG_15_1/5/16391", "pg_wal/000000010000000000000001", "", "base/",
-        "base/5/", "base/5/16384 ", "base/5/16384\n", "base/5/+1"}) {
+  for (const char* path : {"base/5/PG_VERSION",
+                           "base/5/pg_filenode.map",
+                           "base/5/pg_internal.init",
+                           "global/pg_control",
+                           "pg_xact/0000",
+                           "pg_xact/1000",
+                           "pg_multixact/offsets/0000",
+                           "base/16384",
+                           "16384",
+                           "base/5/16384_x",
+                           "base/5/016384",
+                           "base/5/16384.0",
+                           "base/5/16384.01",
+                           "base/5/16384.",
+                           "base/5/16384_fsm_vm",
+                           "base/5/t3_16384",
+                           "base/5/0",
+                           "base/5/4294967296",
+                           "base/x/16384",
+                           "base/5/sub/16384",
+                           "global/5/1262",
+                           "base/5/16384.1.2",
+                           "base//16384",
+                           "pg_tblspc/16390/PG_15/5/16391",
+                           "pg_tblspc/x/PG_15_1/5/16391",
+                           "pg_wal/000000010000000000000001",
+                           "",
+                           "base/",
+                           "base/5/",
+                           "base/5/16384 ",
+                           "base/5/16384\n",
+                           "base/5/+1"}) {
     EXPECT_EQ(role(path), FileRole::other) << path;
   }
 }
@@ -119,12 +144,30 @@ TEST_F(DataDirectoryWalk, EmitsDirectoriesBeforeTheirContentInTheOrderOfBytes) {
 }
 
 TEST_F(DataDirectoryWalk, LeavesOutWhatBasebackupLeavesOut) {
-  for (const char* name :
-       {"postgresql.auto.conf.tmp", "current_logfiles.tmp", "global/pg_internal.init", "base/5/pg_internal.init",
-        "base/5/pg_internal.init.123", "backup_label", "tablespace_map", "backup_manifest", "postmaster.pid",
-        "postmaster.opts", "backup_label.old", "tablespace_map.old", "base/pgsql_tmp/pgsql_tmp123.0", "pgsql_tmp_x",
-        "base/5/t3_16384", "base/5/t3_16384_fsm", "base/5/t3_16384.1", "pg_notify/0000", "pg_serial/0000",
-        "pg_snapshots/x", "pg_subtrans/0000", "pg_dynshmem/x", "pg_stat_tmp/x", "pg_replslot/slot1/state"}) {
+  for (const char* name : {"postgresql.auto.conf.tmp",
+                           "current_logfiles.tmp",
+                           "global/pg_internal.init",
+                           "base/5/pg_internal.init",
+                           "base/5/pg_internal.init.123",
+                           "backup_label",
+                           "tablespace_map",
+                           "backup_manifest",
+                           "postmaster.pid",
+                           "postmaster.opts",
+                           "backup_label.old",
+                           "tablespace_map.old",
+                           "base/pgsql_tmp/pgsql_tmp123.0",
+                           "pgsql_tmp_x",
+                           "base/5/t3_16384",
+                           "base/5/t3_16384_fsm",
+                           "base/5/t3_16384.1",
+                           "pg_notify/0000",
+                           "pg_serial/0000",
+                           "pg_snapshots/x",
+                           "pg_subtrans/0000",
+                           "pg_dynshmem/x",
+                           "pg_stat_tmp/x",
+                           "pg_replslot/slot1/state"}) {
     file(name);
   }
   auto before = walk();
@@ -146,9 +189,9 @@ TEST_F(DataDirectoryWalk, KeepsOnlyTheInitForkOfUnloggedRelations) {
     file(std::string("base/5/") + name);
   }
   file("base/6/16384");  // the same number in another database is another relation
-  EXPECT_THAT(walk(), ElementsAre("PG_VERSION", "base/", "base/5/", "base/5/163840", "base/5/16384_init", "base/5/16385",
-                                  "base/5/16385_fsm", "base/6/", "base/6/16384", "global/", "pg_replslot/", "pg_tblspc/",
-                                  "pg_wal/", "pg_wal/archive_status/", "pg_xact/"));
+  EXPECT_THAT(walk(), ElementsAre("PG_VERSION", "base/", "base/5/", "base/5/163840", "base/5/16384_init",
+                                  "base/5/16385", "base/5/16385_fsm", "base/6/", "base/6/16384", "global/",
+                                  "pg_replslot/", "pg_tblspc/", "pg_wal/", "pg_wal/archive_status/", "pg_xact/"));
 }
 
 TEST_F(DataDirectoryWalk, TakesOnlyThisServersVersionDirectoryOfATablespace) {

@@ -16,7 +16,7 @@ namespace spendsync::postgres {
 namespace {
 
 // backup/basebackup.c: excludeDirContents; kept, but empty.
-constexpr std::array<std::string_view, 7> kEmptied{"pg_stat_tmp", "pg_replslot", "pg_dynshmem", "pg_notify",
+constexpr std::array<std::string_view, 7> kEmptied{"pg_stat_tmp", "pg_replslot",  "pg_dynshmem", "pg_notify",
                                                    "pg_serial",   "pg_snapshots", "pg_subtrans"};
 // backup/basebackup.c: excludeFiles; the last two are what a server leaves behind after recovery.
 constexpr std::array<std::string_view, 9> kExcluded{
@@ -30,9 +30,8 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
 }
 
 bool is_excluded(std::string_view name) {
-  return contains(kExcluded, name) ||
-         std::any_of(kExcludedPrefixes.begin(), kExcludedPrefixes.end(),
-                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+  return contains(kExcluded, name) || std::any_of(kExcludedPrefixes.begin(), kExcludedPrefixes.end(),
+                                                  [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 std::string join(const std::string& directory, std::string_view name) {
@@ -162,10 +161,14 @@ Result<void> DirectoryWalk::visit(const Directory& directory, std::string_view v
   if (directory.place == Place::top && path == "pg_wal") return emit_empty_wal_directories();
   if (directory.place == Place::top && contains(kEmptied, name)) return emit_directory(path, directory_status(status));
   switch (status.st_mode & S_IFMT) {
-    case S_IFDIR: return visit_directory(directory, name, status);
-    case S_IFLNK: return visit_link(directory, name);
-    case S_IFREG: return emit_file(std::move(path), status);
-    default: break;
+    case S_IFDIR:
+      return visit_directory(directory, name, status);
+    case S_IFLNK:
+      return visit_link(directory, name);
+    case S_IFREG:
+      return emit_file(std::move(path), status);
+    default:
+      break;
   }
   skip(path, "neither a file nor a directory");
   return {};

@@ -33,10 +33,10 @@ class DirectoryWalk {
  private:
   /// What a directory is, which decides the rules for its files.
   enum class Place {
-    top,              // the data directory itself
-    databases,        // base, pg_tblspc/<oid>/PG_...: holds one directory a database
-    database,         // base/<oid>: relations, some of them temporary or unlogged
-    tablespace_links, // pg_tblspc
+    top,               // the data directory itself
+    databases,         // base, pg_tblspc/<oid>/PG_...: holds one directory a database
+    database,          // base/<oid>: relations, some of them temporary or unlogged
+    tablespace_links,  // pg_tblspc
     other
   };
   struct Directory {

@@ -89,8 +89,8 @@ Result<std::string> find_bin_directory(int major, const std::string& configured)
   for (const auto& place : places) {
     if (major_of(place) == major) return place;
   }
-  return Error(ErrorKind::not_found,
-               fmt::format("the programs of PostgreSQL {} are not installed (looked in {})", major, fmt::join(places, ", ")))
+  return Error(ErrorKind::not_found, fmt::format("the programs of PostgreSQL {} are not installed (looked in {})",
+                                                 major, fmt::join(places, ", ")))
       .with_hint(package);
 }
 

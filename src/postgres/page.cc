@@ -44,10 +44,10 @@ alignas(32) constexpr std::array<uint32_t, kLanes> kStartValues{
     0x783125BB, 0x6CA8EAA2, 0xE407EAC6, 0x4B5CFC3E, 0x9FBF8C76, 0x15CA20BE, 0xF2CA9FD3, 0x959BD756};
 
 // Macros and no loops over an array: the sums stay in registers at every optimisation level.
-#define SSB_MIX(sum, input)                   \
-  do {                                        \
-    sum ^= (input);                           \
-    sum = (sum * kPrime) ^ (sum >> 17);       \
+#define SSB_MIX(sum, input)             \
+  do {                                  \
+    sum ^= (input);                     \
+    sum = (sum * kPrime) ^ (sum >> 17); \
   } while (false)
 #define SSB_LOAD(vector, from) std::memcpy(&(vector), from, sizeof(Vector))
 

@@ -12,7 +12,8 @@ namespace spendsync::postgres {
 Lsn page_lsn(ByteView page);
 /// pd_upper == 0: never initialised, carries no checksum.
 bool page_is_new(ByteView page);
-/// The checksum the page should carry, whatever stands in its checksum field; the page is not changed. `block` counts from the start of the relation, across its segment files.
+/// The checksum the page should carry, whatever stands in its checksum field; the page is not changed. `block` counts
+/// from the start of the relation, across its segment files.
 uint16_t page_checksum(ByteView page, BlockNumber block);
 /// What the header says.
 uint16_t stored_page_checksum(ByteView page);

@@ -119,16 +119,17 @@ Result<bool> is_running(const std::string& data_directory) {
   if (!file && file.error().is(ErrorKind::not_found)) return false;
   if (!file && !file.error().is(ErrorKind::corrupt)) return std::move(file).error();
   if (!file) {
-    return Error(ErrorKind::refused, fmt::format("cannot tell whether a server runs on {}: {}", data_directory,
-                                                 file.error().message()))
+    return Error(ErrorKind::refused,
+                 fmt::format("cannot tell whether a server runs on {}: {}", data_directory, file.error().message()))
         .with_hint("if no server is starting there, remove its postmaster.pid");
   }
   if (shared_memory_is_attached(*file)) return true;
   auto evidence = inspect_process(file->pid, data_directory);
   if (evidence == Evidence::unknown) evidence = inspect_foreign_process(file->pid, data_directory);
   if (evidence != Evidence::unknown) return evidence == Evidence::server;
-  return Error(ErrorKind::refused, fmt::format("cannot tell whether process {}, named in {}/postmaster.pid, is its server",
-                                               file->pid, data_directory))
+  return Error(ErrorKind::refused,
+               fmt::format("cannot tell whether process {}, named in {}/postmaster.pid, is its server", file->pid,
+                           data_directory))
       .with_hint("run as the owner of the data directory");
 }
 

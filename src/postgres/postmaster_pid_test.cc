@@ -12,8 +12,9 @@ namespace spendsync::postgres {
 namespace {
 
 TEST(PostmasterPid, IsReadInEveryStage) {
-  auto ready = MUST(parse_postmaster_pid(
-      "4711\n/var/lib/postgresql/15/main\n1795440947\n5432\n/var/run/postgresql\nlocalhost\n  5551234      32768\nready   \n"));
+  auto ready =
+      MUST(parse_postmaster_pid("4711\n/var/lib/postgresql/15/main\n1795440947\n5432\n/var/run/postgresql\nlocalhost\n "
+                                " 5551234      32768\nready   \n"));
   EXPECT_EQ(ready.pid, 4711);
   EXPECT_EQ(ready.status, "ready");
   EXPECT_EQ(ready.shared_memory_key, 5551234);

@@ -26,11 +26,14 @@ TEST(Sqlstate, DecidesTheKind) {
 }
 
 TEST(Sqlstate, IsFoundInALoginsVerboseMessageOfAnyLanguage) {
-  EXPECT_EQ(sqlstate_of_verbose_message("connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  28P01: password "
-                                        "authentication failed for user \"x\"\nLOCATION:  auth_failed, auth.c:333\n"),
-            "28P01");
-  EXPECT_EQ(sqlstate_of_verbose_message("... fehlgeschlagen: SCHWERWIEGEND:  57P03: das Datenbanksystem startet\n"), "57P03");
-  EXPECT_EQ(sqlstate_of_verbose_message("connection to server at \"h\" failed: Connection refused\n\tIs it running?"), "");
+  EXPECT_EQ(
+      sqlstate_of_verbose_message("connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  28P01: password "
+                                  "authentication failed for user \"x\"\nLOCATION:  auth_failed, auth.c:333\n"),
+      "28P01");
+  EXPECT_EQ(sqlstate_of_verbose_message("... fehlgeschlagen: SCHWERWIEGEND:  57P03: das Datenbanksystem startet\n"),
+            "57P03");
+  EXPECT_EQ(sqlstate_of_verbose_message("connection to server at \"h\" failed: Connection refused\n\tIs it running?"),
+            "");
   EXPECT_EQ(sqlstate_of_verbose_message("failed: FATAL: PANIC: x"), "");
   EXPECT_EQ(sqlstate_of_verbose_message(""), "");
 }

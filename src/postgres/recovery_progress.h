@@ -12,8 +12,8 @@ namespace spendsync::postgres {
 struct RecoveryProgress {
   bool in_recovery = false;
   bool paused = false;
-  Lsn replayed;                           // zero before anything was
-  std::optional<Timestamp> last_commit;   // of the last transaction replayed; empty: none yet, or restarted since
+  Lsn replayed;                          // zero before anything was
+  std::optional<Timestamp> last_commit;  // of the last transaction replayed; empty: none yet, or restarted since
   /// While it recovers: the newest that the last restart point knows of. Afterwards the new one.
   TimelineId timeline;
 };
@@ -39,16 +39,17 @@ struct RecoveryOutcome {
 
   std::optional<Lsn> redo_start;
   std::optional<Lsn> consistent;
-  std::optional<Lsn> redo_done;                  // start of the last record replayed
-  std::optional<Timestamp> last_transaction;     // the last one completed before the stop: what was recovered
+  std::optional<Lsn> redo_done;               // start of the last record replayed
+  std::optional<Timestamp> last_transaction;  // the last one completed before the stop: what was recovered
   std::optional<TimelineId> new_timeline;
-  bool target_not_reached = false;               // "recovery ended before configured recovery target was reached"
-  bool complete = false;                         // "archive recovery complete"
+  bool target_not_reached = false;  // "recovery ended before configured recovery target was reached"
+  bool complete = false;            // "archive recovery complete"
 };
 /// Pure. Unknown lines are passed over; where several recoveries stand in `log`, the last one counts.
 RecoveryOutcome parse_recovery_log(std::string_view log);
 
-/// The FATAL and PANIC messages in `log` with their DETAIL and HINT, newest last, at most `max_messages`, one line each.
+/// The FATAL and PANIC messages in `log` with their DETAIL and HINT, newest last, at most `max_messages`, one line
+/// each.
 std::string last_fatal_messages(std::string_view log, size_t max_messages = 3);
 
 }  // namespace spendsync::postgres

@@ -41,7 +41,8 @@ TEST(RecoveryLog, OfATargetTimeNamesTheLastTransactionRecovered) {
 }
 
 TEST(RecoveryLog, TellsEveryWayToStop) {
-  auto after = parse_recovery_log(line("recovery stopping after abort of transaction 7, time 2026-11-23 14:20:06+05:30"));
+  auto after =
+      parse_recovery_log(line("recovery stopping after abort of transaction 7, time 2026-11-23 14:20:06+05:30"));
   EXPECT_EQ(after.stop, Stop::after_transaction);
   EXPECT_FALSE(after.stop_at_commit);
   EXPECT_EQ(after.stop_time, MUST(parse_rfc3339("2026-11-23T08:50:06Z")));
@@ -49,7 +50,8 @@ TEST(RecoveryLog, TellsEveryWayToStop) {
   EXPECT_EQ(lsn.stop, Stop::after_lsn);
   EXPECT_EQ(lsn.stop_lsn, Lsn{0x16B374D848});
   EXPECT_EQ(parse_recovery_log(line("recovery stopping before WAL location (LSN) \"0/1\"")).stop, Stop::before_lsn);
-  auto name = parse_recovery_log(line("recovery stopping at restore point \"a\", time b\", time 2026-11-23 14:20:06+00"));
+  auto name =
+      parse_recovery_log(line("recovery stopping at restore point \"a\", time b\", time 2026-11-23 14:20:06+00"));
   EXPECT_EQ(name.stop, Stop::restore_point);
   EXPECT_EQ(name.restore_point, "a\", time b");
   EXPECT_EQ(name.stop_time, MUST(parse_rfc3339("2026-11-23T14:20:06Z")));
@@ -69,7 +71,8 @@ TEST(RecoveryLog, CountsOnlyTheLastRun) {
 TEST(RecoveryLog, PassesOverWhatItDoesNotKnow) {
   auto outcome = parse_recovery_log(
       "garbage\nLOG:  \nLOG:  recovery stopping \nLOG:  recovery stopping before commit of transaction x, time y\n"
-      "STATEMENT:  select $$LOG:  archive recovery complete\n\tLOG:  archive recovery complete\nno end of line LOG:  redo");
+      "STATEMENT:  select $$LOG:  archive recovery complete\n\tLOG:  archive recovery complete\nno end of line LOG:  "
+      "redo");
   EXPECT_FALSE(outcome.complete);
   EXPECT_EQ(outcome.stop_time, std::nullopt);
   EXPECT_EQ(parse_recovery_log("").stop, Stop::none);

@@ -65,9 +65,14 @@ std::vector<std::pair<std::string, std::string>> recovery_settings(const Recover
   std::vector<std::pair<std::string, std::string>> settings{{"restore_command", restore_command}};
   bool inclusive_matters = false;
   switch (target.kind) {
-    case RecoveryTarget::Kind::end_of_wal: break;
-    case RecoveryTarget::Kind::immediate: settings.emplace_back("recovery_target", "immediate"); break;
-    case RecoveryTarget::Kind::name: settings.emplace_back("recovery_target_name", target.name); break;
+    case RecoveryTarget::Kind::end_of_wal:
+      break;
+    case RecoveryTarget::Kind::immediate:
+      settings.emplace_back("recovery_target", "immediate");
+      break;
+    case RecoveryTarget::Kind::name:
+      settings.emplace_back("recovery_target_name", target.name);
+      break;
     case RecoveryTarget::Kind::time:
       settings.emplace_back("recovery_target_time", target_time(target.time));
       inclusive_matters = true;

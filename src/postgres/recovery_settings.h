@@ -27,10 +27,10 @@ std::vector<std::pair<std::string, std::string>> recovery_settings(const Recover
                                                                    const std::string& restore_command);
 
 /// Rewrites postgresql.auto.conf: removes every recovery_target*, restore_command, primary_* and other standby setting
-/// that an earlier life left, and those named in `add`; keeps the rest, comments included, byte for byte; appends `add`.
-/// Makes the file where it is missing; replaces it atomically, with the mode it had. With an empty `add` it removes what
-/// recovery needed. Targets in postgresql.conf itself stay: recover under a configuration file that has none, since an
-/// empty recovery_target_* beside a set one is "multiple recovery targets" to the server.
+/// that an earlier life left, and those named in `add`; keeps the rest, comments included, byte for byte; appends
+/// `add`. Makes the file where it is missing; replaces it atomically, with the mode it had. With an empty `add` it
+/// removes what recovery needed. Targets in postgresql.conf itself stay: recover under a configuration file that has
+/// none, since an empty recovery_target_* beside a set one is "multiple recovery targets" to the server.
 Result<void> rewrite_auto_conf(const std::string& data_directory,
                                const std::vector<std::pair<std::string, std::string>>& add);
 

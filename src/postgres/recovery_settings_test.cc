@@ -23,15 +23,16 @@ RecoveryTarget target(RecoveryTarget::Kind kind) {
 TEST(RecoverySettings, WritesTimesInUtcWithTheirOffset) {
   auto by_time = target(RecoveryTarget::Kind::time);
   by_time.time = MUST(parse_rfc3339("2024-03-15T14:30:00.000123+02:00"));
-  EXPECT_THAT(recovery_settings(by_time, "get %f %p"),
-              ElementsAre(Pair("restore_command", "get %f %p"),
-                          Pair("recovery_target_time", "2024-03-15 12:30:00.000123+00"),
-                          Pair("recovery_target_inclusive", "on"), Pair("recovery_target_action", "promote"),
-                          Pair("recovery_target_timeline", "3")));
+  EXPECT_THAT(
+      recovery_settings(by_time, "get %f %p"),
+      ElementsAre(Pair("restore_command", "get %f %p"), Pair("recovery_target_time", "2024-03-15 12:30:00.000123+00"),
+                  Pair("recovery_target_inclusive", "on"), Pair("recovery_target_action", "promote"),
+                  Pair("recovery_target_timeline", "3")));
   by_time.time = MUST(parse_rfc3339("1999-12-31T23:59:59.5Z"));  // before PostgreSQL's epoch
   by_time.inclusive = false;
-  EXPECT_THAT(recovery_settings(by_time, ""), ::testing::IsSupersetOf({Pair("recovery_target_time", "1999-12-31 23:59:59.500000+00"),
-                                                                       Pair("recovery_target_inclusive", "off")}));
+  EXPECT_THAT(recovery_settings(by_time, ""),
+              ::testing::IsSupersetOf({Pair("recovery_target_time", "1999-12-31 23:59:59.500000+00"),
+                                       Pair("recovery_target_inclusive", "off")}));
 }
 
 TEST(RecoverySettings, NameExactlyOneTarget) {

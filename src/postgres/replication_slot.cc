@@ -48,13 +48,15 @@ Result<SlotState> create_slot(Connection& connection, const std::string& name) {
   if (!created) {
     auto error = std::move(created).error().with_context("creating the replication slot " + name);
     if (error.is(ErrorKind::exhausted)) {
-      return std::move(error).with_hint("raise max_replication_slots (needs a restart), or drop a slot that is not used");
+      return std::move(error).with_hint(
+          "raise max_replication_slots (needs a restart), or drop a slot that is not used");
     }
     if (error.is(ErrorKind::denied)) return std::move(error).with_hint("give the role the REPLICATION attribute");
     return error;
   }
   auto slot = TRY(find_slot(connection, name));
-  if (!slot) return Error(ErrorKind::conflict, fmt::format("the replication slot {} was dropped by somebody else", name));
+  if (!slot)
+    return Error(ErrorKind::conflict, fmt::format("the replication slot {} was dropped by somebody else", name));
   return *std::move(slot);
 }
 

@@ -131,7 +131,8 @@ Result<std::string> ServerProcess::log() const {
   auto size = size_of(state_->settings.log_file);
   auto begin = std::max(state_->log_begin, size > kLargest ? size - kLargest : 0);
   std::string text(size > begin ? size - begin : 0, '\0');
-  auto bytes = TRY(read_at(fd, begin, std::as_writable_bytes(std::span(text.data(), text.size())), state_->settings.log_file));
+  auto bytes =
+      TRY(read_at(fd, begin, std::as_writable_bytes(std::span(text.data(), text.size())), state_->settings.log_file));
   text.resize(bytes);
   return text;
 }
@@ -162,7 +163,8 @@ Result<void> ServerProcess::wait_until_ready(std::chrono::seconds timeout, std::
     bool ready = file && file->pid == pid() && (file->status == "ready" || file->status == "standby");
     if (ready && accepts_connections(connection_string())) return {};
     if (clock.monotonic() >= deadline) {
-      return Error(ErrorKind::transient, fmt::format("PostgreSQL does not accept connections after {} s", timeout.count()))
+      return Error(ErrorKind::transient,
+                   fmt::format("PostgreSQL does not accept connections after {} s", timeout.count()))
           .with_hint("its log is " + state_->settings.log_file);
     }
     if (on_wait) on_wait();

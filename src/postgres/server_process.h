@@ -26,10 +26,10 @@ class ServerProcess {
   struct Settings {
     std::string bin_directory;
     std::string data_directory;
-    std::string socket_directory;                 // made with mode 0700 if missing; short: a socket path holds 107 bytes
-    int port = 5432;                              // only names the socket
+    std::string socket_directory;  // made with mode 0700 if missing; short: a socket path holds 107 bytes
+    int port = 5432;               // only names the socket
     std::map<std::string, std::string> settings;  // -c name=value, over what the directory says
-    std::string log_file;  // appended to
+    std::string log_file;                         // appended to
   };
   /// Starts `postgres` and returns without waiting until it accepts connections. Errors: refused as root (hint: the
   /// user to run as) and when the socket's path is too long; conflict when a server runs on the directory already.

@@ -30,13 +30,16 @@ Result<BeneathTree> BeneathTree::open(const std::string& path) {
 /// What a table of files must not lead to is the table's damage; the rest (space, permission) is the target's.
 Error BeneathTree::failure(const std::string& relative, Error error) const {
   switch (error.os_error()) {
-    case EEXIST: return Error(ErrorKind::corrupt, fmt::format("the backup names {} twice", relative));
+    case EEXIST:
+      return Error(ErrorKind::corrupt, fmt::format("the backup names {} twice", relative));
     case ELOOP:
     case EXDEV:
     case ENOTDIR:
     case EISDIR:
-      return Error(ErrorKind::corrupt, fmt::format("{} leads through something that is no directory of the backup", relative));
-    default: return std::move(error).with_context(fmt::format("making {} in {}", relative, path_));
+      return Error(ErrorKind::corrupt,
+                   fmt::format("{} leads through something that is no directory of the backup", relative));
+    default:
+      return std::move(error).with_context(fmt::format("making {} in {}", relative, path_));
   }
 }
 
@@ -100,7 +103,8 @@ Result<void> BeneathTree::make_hard_link(const std::string& existing, const std:
   auto from = TRY(place(existing, directory_mode));
   struct stat status {};
   if (fstatat(from.parent.get(), from.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) {
-    return Error(ErrorKind::corrupt, fmt::format("{} is another name of {}, which is no file of the backup", relative, existing));
+    return Error(ErrorKind::corrupt,
+                 fmt::format("{} is another name of {}, which is no file of the backup", relative, existing));
   }
   auto to = TRY(place(relative, directory_mode));
   if (linkat(from.parent.get(), from.name.c_str(), to.parent.get(), to.name.c_str(), 0) == 0) return {};

@@ -29,7 +29,8 @@ uid_t user_here(const FileEntry& entry) {
   passwd record{};
   passwd* found = nullptr;
   std::array<char, 16384> buffer;
-  if (getpwnam_r(entry.owner.c_str(), &record, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return entry.uid;
+  if (getpwnam_r(entry.owner.c_str(), &record, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return entry.uid;
   return found->pw_uid;
 }
 
@@ -38,7 +39,8 @@ gid_t group_here(const FileEntry& entry) {
   ::group record{};
   ::group* found = nullptr;
   std::array<char, 16384> buffer;
-  if (getgrnam_r(entry.group.c_str(), &record, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return entry.gid;
+  if (getgrnam_r(entry.group.c_str(), &record, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return entry.gid;
   return found->gr_gid;
 }
 
@@ -78,8 +80,9 @@ Result<void> CapturedRestore::add(const FileEntry& entry, ContentWriters& writer
   TRY(check_path(entry));
   auto set = sets_.find(entry.set);
   if (set == sets_.end()) {
-    return Error(ErrorKind::corrupt, fmt::format("the backup's entry {} belongs to a set {} that its manifest does not name",
-                                                 entry.path, entry.set));
+    return Error(ErrorKind::corrupt,
+                 fmt::format("the backup's entry {} belongs to a set {} that its manifest does not name", entry.path,
+                             entry.set));
   }
   count_special_bits(entry);
   const BeneathTree& tree = set->second.tree;
@@ -88,9 +91,14 @@ Result<void> CapturedRestore::add(const FileEntry& entry, ContentWriters& writer
       TRY(tree.make_directory(entry.path, kWhileRestoring.directory));
       directories_.push_back({entry.set, without_content(entry)});
       return {};
-    case FileKind::symbolic_link: links_.push_back({entry.set, without_content(entry)}); return {};
-    case FileKind::hard_link: hard_links_.push_back({entry.set, without_content(entry)}); return {};
-    case FileKind::file: break;
+    case FileKind::symbolic_link:
+      links_.push_back({entry.set, without_content(entry)});
+      return {};
+    case FileKind::hard_link:
+      hard_links_.push_back({entry.set, without_content(entry)});
+      return {};
+    case FileKind::file:
+      break;
   }
   Fd file = TRY(tree.create_file(entry.path, kWhileRestoring));
   {
@@ -98,7 +106,8 @@ Result<void> CapturedRestore::add(const FileEntry& entry, ContentWriters& writer
     ++stats_.files;
     stats_.bytes += entry.size;
   }
-  return writers.add(entry, std::move(file), [this](const Fd& fd, const FileEntry& done) { return apply(fd.get(), done); });
+  return writers.add(entry, std::move(file),
+                     [this](const Fd& fd, const FileEntry& done) { return apply(fd.get(), done); });
 }
 
 Result<CapturedStats> CapturedRestore::finish() {
@@ -117,7 +126,8 @@ Result<CapturedStats> CapturedRestore::finish() {
   }
   for (const auto& link : links_) TRY(finish_link(sets_.at(link.set), link.entry));
   // Deepest first: a directory's new mode may close it, and its time changes with what is made in it.
-  std::ranges::sort(directories_, [](const Later& a, const Later& b) { return a.entry.path.size() > b.entry.path.size(); });
+  std::ranges::sort(directories_,
+                    [](const Later& a, const Later& b) { return a.entry.path.size() > b.entry.path.size(); });
   for (const auto& directory : directories_) TRY(finish_directory(sets_.at(directory.set), directory.entry));
   for (const auto& [number, set] : sets_) TRY(set.tree.sync());
   return stats_;
@@ -126,7 +136,8 @@ Result<CapturedStats> CapturedRestore::finish() {
 Result<void> CapturedRestore::finish_link(const Set& set, const FileEntry& entry) {
   TRY(set.tree.make_symbolic_link(entry.path, entry.link_target, kWhileRestoring.directory));
   auto slash = entry.path.find_last_of('/');
-  Fd parent = TRY(set.tree.open_existing(slash == std::string::npos ? "." : entry.path.substr(0, slash), O_RDONLY | O_DIRECTORY));
+  Fd parent = TRY(
+      set.tree.open_existing(slash == std::string::npos ? "." : entry.path.substr(0, slash), O_RDONLY | O_DIRECTORY));
   auto name = slash == std::string::npos ? entry.path : entry.path.substr(slash + 1);
   {
     PrivilegedRestores privileged;
@@ -172,8 +183,9 @@ Result<void> CapturedRestore::apply(int fd, const FileEntry& entry) {
   if (change_owner(fd, entry)) return {};
   std::lock_guard lock(mutex_);
   if (stats_.other_owner++ == 0) {
-    stats_.first_other_owner = fmt::format("{} ({}:{})", entry.path, entry.owner.empty() ? std::to_string(entry.uid) : entry.owner,
-                                           entry.group.empty() ? std::to_string(entry.gid) : entry.group);
+    stats_.first_other_owner =
+        fmt::format("{} ({}:{})", entry.path, entry.owner.empty() ? std::to_string(entry.uid) : entry.owner,
+                    entry.group.empty() ? std::to_string(entry.gid) : entry.group);
   }
   return {};
 }

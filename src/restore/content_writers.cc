@@ -35,9 +35,8 @@ Result<std::unique_ptr<ContentWriters>> ContentWriters::start(repository::Backup
   for (unsigned i = 0; i < std::max(1u, settings.workers); ++i) {
     std::shared_ptr<repository::FrameReader> frames = TRY(reader.frame_reader());
     auto* self = writers.get();
-    writers->group_.spawn(fmt::format("restore-{}", i), [self, frames](std::stop_token inner) {
-      return self->work(*frames, std::move(inner));
-    });
+    writers->group_.spawn(fmt::format("restore-{}", i),
+                          [self, frames](std::stop_token inner) { return self->work(*frames, std::move(inner)); });
   }
   return writers;
 }

@@ -18,9 +18,9 @@ using repository::FileKind;
 
 namespace {
 
-constexpr uint64_t kControlFileMax = 64u << 10;        // PG_CONTROL_FILE_SIZE is 8192
-constexpr uint64_t kConfigurationFileMax = 1u << 20;   // bytes
-constexpr size_t kConfigurationFilesMax = 1000;        // captured *.conf files remembered
+constexpr uint64_t kControlFileMax = 64u << 10;       // PG_CONTROL_FILE_SIZE is 8192
+constexpr uint64_t kConfigurationFileMax = 1u << 20;  // bytes
+constexpr size_t kConfigurationFilesMax = 1000;       // captured *.conf files remembered
 constexpr const char* kControlFile = "global/pg_control";
 constexpr const char* kControlFileUnfinished = "global/pg_control.restoring";
 
@@ -44,9 +44,11 @@ bool is_configuration_name(std::string_view path) {
 /// postgresql.auto.conf, signal files).
 class DataRestore::ManifestFile {
  public:
-  static Result<std::unique_ptr<ManifestFile>> create(const std::string& data, const repository::ManifestSummary& summary) {
+  static Result<std::unique_ptr<ManifestFile>> create(const std::string& data,
+                                                      const repository::ManifestSummary& summary) {
     auto writer = TRY(postgres::BackupManifestWriter::create(
-        data + "/backup_manifest", {.major_version = summary.major_version, .system_identifier = summary.system_identifier}));
+        data + "/backup_manifest",
+        {.major_version = summary.major_version, .system_identifier = summary.system_identifier}));
     return std::unique_ptr<ManifestFile>(new ManifestFile(std::move(writer)));
   }
   Result<void> add(const FileEntry& entry) {
@@ -66,7 +68,12 @@ class DataRestore::ManifestFile {
 
 DataRestore::DataRestore(repository::BackupReader& reader, repository::WalArchive& archive, const RestorePlan& plan,
                          const TargetDirectory& target, Settings settings, Progress& progress)
-    : reader_(reader), archive_(archive), plan_(plan), target_(target), settings_(std::move(settings)), progress_(progress) {}
+    : reader_(reader),
+      archive_(archive),
+      plan_(plan),
+      target_(target),
+      settings_(std::move(settings)),
+      progress_(progress) {}
 
 DataRestore::~DataRestore() = default;
 
@@ -122,20 +129,26 @@ Result<void> DataRestore::add_database_entry(const FileEntry& entry) {
   auto placement = TRY(placement_->place(entry));
   const BeneathTree& tree = placement.tablespace == 0 ? *data_ : tablespaces_.at(placement.tablespace);
   switch (placement.action) {
-    case Placement::Action::skip: return {};
-    case Placement::Action::tablespace: return {};  // all of the manifest's are linked, whatever the table says
-    case Placement::Action::directory: return tree.make_directory(placement.path, directory_mode());
-    case Placement::Action::control_file: return hold_control_file(entry);
+    case Placement::Action::skip:
+      return {};
+    case Placement::Action::tablespace:
+      return {};  // all of the manifest's are linked, whatever the table says
+    case Placement::Action::directory:
+      return tree.make_directory(placement.path, directory_mode());
+    case Placement::Action::control_file:
+      return hold_control_file(entry);
     case Placement::Action::wal:
       database_files_.insert(entry.path);
       return add_file(entry, tree, placement.path, false);
-    case Placement::Action::file: break;
+    case Placement::Action::file:
+      break;
   }
   if (is_configuration_name(entry.path)) database_files_.insert(entry.path);
   return add_file(entry, tree, placement.path, true);
 }
 
-Result<void> DataRestore::add_file(const FileEntry& entry, const BeneathTree& tree, const std::string& path, bool in_manifest) {
+Result<void> DataRestore::add_file(const FileEntry& entry, const BeneathTree& tree, const std::string& path,
+                                   bool in_manifest) {
   mode_t mode = (entry.mode & 0777u) | 0600u;  // the server must be able to read and write it
   Fd file = TRY(tree.create_file(path, {.file = mode, .directory = directory_mode()}));
   if (in_manifest) TRY(manifest_->add(entry));
@@ -151,7 +164,8 @@ Result<void> DataRestore::add_file(const FileEntry& entry, const BeneathTree& tr
 /// Small, and the last file to appear: its content waits in memory.
 Result<void> DataRestore::hold_control_file(const FileEntry& entry) {
   if (control_entry_) return Error(ErrorKind::corrupt, "the backup names global/pg_control twice");
-  if (entry.size > kControlFileMax) return Error(ErrorKind::corrupt, fmt::format("the backup's pg_control has {} bytes", entry.size));
+  if (entry.size > kControlFileMax)
+    return Error(ErrorKind::corrupt, fmt::format("the backup's pg_control has {} bytes", entry.size));
   auto frames = TRY(reader_.frame_reader());
   TRY(frames->read_file(entry, [&](uint64_t, ByteView bytes) -> Result<void> {
     control_file_.insert(control_file_.end(), bytes.begin(), bytes.end());
@@ -159,9 +173,9 @@ Result<void> DataRestore::hold_control_file(const FileEntry& entry) {
   }));
   auto control = TRY_CONTEXT(postgres::parse_control_file(control_file_), "the backup's pg_control");
   if (control.system_identifier != reader_.summary().system_identifier) {
-    return Error(ErrorKind::corrupt, fmt::format("the backup's pg_control is of cluster {}, its manifest says {}",
-                                                 control.system_identifier.to_string(),
-                                                 reader_.summary().system_identifier.to_string()));
+    return Error(ErrorKind::corrupt,
+                 fmt::format("the backup's pg_control is of cluster {}, its manifest says {}",
+                             control.system_identifier.to_string(), reader_.summary().system_identifier.to_string()));
   }
   control_entry_ = entry;
   return manifest_->add(entry);
@@ -214,7 +228,8 @@ Result<std::string> DataRestore::tablespace_map() const {
   std::string map;
   for (const auto& tablespace : plan_.tablespaces) map += fmt::format("{} {}\n", tablespace.oid, tablespace.location);
   bool had_map = !reader_.manifest().body.tablespace_map.empty();
-  if (had_map == map.empty()) return Error(ErrorKind::corrupt, "tablespace_map and the manifest's tablespaces disagree");
+  if (had_map == map.empty())
+    return Error(ErrorKind::corrupt, "tablespace_map and the manifest's tablespaces disagree");
   return map;
 }
 
@@ -258,7 +273,8 @@ CapturedConfiguration DataRestore::captured_configuration() {
   captured.names = [this](const std::string& directory) {
     std::vector<std::string> names;
     auto prefix = directory + "/";
-    for (auto at = configuration_.lower_bound(prefix); at != configuration_.end() && at->first.starts_with(prefix); ++at) {
+    for (auto at = configuration_.lower_bound(prefix); at != configuration_.end() && at->first.starts_with(prefix);
+         ++at) {
       if (at->first.find('/', prefix.size()) == std::string::npos) names.push_back(at->first);
     }
     return names;
@@ -304,7 +320,8 @@ Result<void> DataRestore::seal_control_file() {
   Fd file = TRY(data_->create_file(kControlFileUnfinished, {.file = mode, .directory = directory_mode()}));
   TRY(write_all(file, control_file_, kControlFile));
   auto times = times_of(*control_entry_);
-  if (futimens(file.get(), times.data()) != 0) return Error::from_errno(errno, "cannot set the time of global/pg_control");
+  if (futimens(file.get(), times.data()) != 0)
+    return Error::from_errno(errno, "cannot set the time of global/pg_control");
   TRY(sync_file(file, kControlFile));
   TRY(data_->rename(kControlFileUnfinished, kControlFile));
   return sync_directory(plan_.paths.data + "/global");

@@ -42,7 +42,8 @@ class DataRestore {
   Result<void> open_places();
   Result<void> feed(std::stop_token stop);
   Result<void> add_database_entry(const repository::FileEntry& entry);
-  Result<void> add_file(const repository::FileEntry& entry, const BeneathTree& tree, const std::string& path, bool in_manifest);
+  Result<void> add_file(const repository::FileEntry& entry, const BeneathTree& tree, const std::string& path,
+                        bool in_manifest);
   Result<void> hold_control_file(const repository::FileEntry& entry);
   void remember_configuration(const repository::FileEntry& entry);
   Result<void> finish_database(std::stop_token stop);

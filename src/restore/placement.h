@@ -12,7 +12,7 @@ namespace spendsync::restore {
 /// What happens to an entry of the database cluster (set 0).
 struct Placement {
   enum class Action {
-    skip,          // made by the restore itself, or meaningless in a copy
+    skip,  // made by the restore itself, or meaningless in a copy
     directory,
     file,
     control_file,  // global/pg_control: last of all

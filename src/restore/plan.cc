@@ -13,9 +13,10 @@ using postgres::RecoveryTarget;
 
 namespace {
 
-constexpr uint64_t kBlock = 4096;             // what an entry may waste at the end of its last block
-constexpr uint64_t kRecoveryWal = 1u << 30;   // segments that recovery keeps until a restart point: max_wal_size's default
-constexpr unsigned kWindowSegments = 16;      // see wal_window.h
+constexpr uint64_t kBlock = 4096;  // what an entry may waste at the end of its last block
+constexpr uint64_t kRecoveryWal =
+    1u << 30;                             // segments that recovery keeps until a restart point: max_wal_size's default
+constexpr unsigned kWindowSegments = 16;  // see wal_window.h
 
 /// FNV-1a: names a plan; nobody is kept out by it.
 std::string short_hash(const std::string& text) {
@@ -26,18 +27,24 @@ std::string short_hash(const std::string& text) {
 
 std::string_view to_string(Scope scope) {
   switch (scope) {
-    case Scope::everything: return "database and captured files";
-    case Scope::database: return "database";
-    case Scope::files: return "captured files";
+    case Scope::everything:
+      return "database and captured files";
+    case Scope::database:
+      return "database";
+    case Scope::files:
+      return "captured files";
   }
   return "";
 }
 
 std::string_view to_string(Ending ending) {
   switch (ending) {
-    case Ending::stopped: return "recovered and cleanly stopped";
-    case Ending::started: return "recovered and running";
-    case Ending::before_recovery: return "restored, not recovered";
+    case Ending::stopped:
+      return "recovered and cleanly stopped";
+    case Ending::started:
+      return "recovered and running";
+    case Ending::before_recovery:
+      return "restored, not recovered";
   }
   return "";
 }
@@ -47,14 +54,24 @@ std::string identity_of(const RestorePlan& plan, const std::string& repository_i
   const auto& recovery = plan.target.recovery;
   std::string wanted;
   switch (recovery.kind) {
-    case RecoveryTarget::Kind::end_of_wal: wanted = "end"; break;
-    case RecoveryTarget::Kind::immediate: wanted = "immediate"; break;
-    case RecoveryTarget::Kind::time: wanted = "time " + format_utc(recovery.time); break;
+    case RecoveryTarget::Kind::end_of_wal:
+      wanted = "end";
+      break;
+    case RecoveryTarget::Kind::immediate:
+      wanted = "immediate";
+      break;
+    case RecoveryTarget::Kind::time:
+      wanted = "time " + format_utc(recovery.time);
+      break;
     case RecoveryTarget::Kind::lsn:
       wanted = fmt::format("lsn {} {}", recovery.lsn.to_string(), recovery.inclusive);
       break;
-    case RecoveryTarget::Kind::transaction: wanted = "xid " + recovery.transaction; break;
-    case RecoveryTarget::Kind::name: wanted = "name " + recovery.name; break;
+    case RecoveryTarget::Kind::transaction:
+      wanted = "xid " + recovery.transaction;
+      break;
+    case RecoveryTarget::Kind::name:
+      wanted = "name " + recovery.name;
+      break;
   }
   return fmt::format("{}|{}|{}|{}|{}|{}|{}", repository_id, plan.system_identifier.to_string(),
                      plan.target.backup.label.text(), recovery.timeline.value, wanted, to_string(plan.scope),
@@ -123,9 +140,9 @@ void add_warnings(RestorePlan& plan) {
   plan.warnings = plan.target.warnings;
   for (const auto& reason : backup.incomplete) plan.warnings.push_back("the backup is incomplete: " + reason);
   if (backup.page_failures != 0 && plan.restores_database()) {
-    plan.warnings.push_back(fmt::format("{} pages did not match their checksum when they were backed up, the first in {}",
-                                        backup.page_failures,
-                                        backup.page_failure_files.empty() ? "?" : backup.page_failure_files.front().path));
+    plan.warnings.push_back(fmt::format(
+        "{} pages did not match their checksum when they were backed up, the first in {}", backup.page_failures,
+        backup.page_failure_files.empty() ? "?" : backup.page_failure_files.front().path));
   }
   if (plan.restores_files() && !plan.restores_database() && backup.captured_sets.empty()) {
     plan.warnings.push_back("the backup holds no captured files");
@@ -151,7 +168,8 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
   plan.id = short_hash(identity_of(plan, repository.id()));
   for (const auto& tablespace : backup.tablespaces) {
     if (tablespace.location.empty()) continue;
-    plan.tablespaces.push_back({tablespace.oid, tablespace.location, fmt::format("{}/{}", plan.paths.tablespaces, tablespace.oid)});
+    plan.tablespaces.push_back(
+        {tablespace.oid, tablespace.location, fmt::format("{}/{}", plan.paths.tablespaces, tablespace.oid)});
   }
 
   auto path = wal.path_to(plan.target.recovery.timeline);
@@ -174,7 +192,8 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
     Lsn from{std::min(backup.stop.lsn, plan.target.needed_until)};
     plan.wal_bytes = wal.stored_bytes(path, from, plan.target.needed_until);
     if (plan.target.needed_until > from) {
-      plan.wal_segments = (plan.target.needed_until.value - 1) / wal.segment_size() - from.value / wal.segment_size() + 1;
+      plan.wal_segments =
+          (plan.target.needed_until.value - 1) / wal.segment_size() - from.value / wal.segment_size() + 1;
     }
     plan.write_bytes += in_database + backup.entries * kBlock;
   }
@@ -188,8 +207,9 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
 Result<void> check_space(const RestorePlan& plan) {
   for (const auto& need : plan.space) {
     if (need.needed <= need.free) continue;
-    return Error(ErrorKind::refused, fmt::format("{} has {} free ({} bytes), the restore needs {} ({} bytes)", need.path,
-                                                 format_bytes(need.free), need.free, format_bytes(need.needed), need.needed))
+    return Error(ErrorKind::refused,
+                 fmt::format("{} has {} free ({} bytes), the restore needs {} ({} bytes)", need.path,
+                             format_bytes(need.free), need.free, format_bytes(need.needed), need.needed))
         .with_hint("choose another place with --target DIR");
   }
   return {};
@@ -200,15 +220,19 @@ Result<void> check_space(const RestorePlan& plan) {
 std::string describe_target(const ResolvedTarget& target) {
   const auto& recovery = target.recovery;
   switch (recovery.kind) {
-    case RecoveryTarget::Kind::end_of_wal: return "the end of WAL";
+    case RecoveryTarget::Kind::end_of_wal:
+      return "the end of WAL";
     case RecoveryTarget::Kind::immediate:
       return target.asked ? format_utc(*target.asked) + ", which the backup's own end gives" : "the backup's own end";
-    case RecoveryTarget::Kind::time: return format_utc(recovery.time);
+    case RecoveryTarget::Kind::time:
+      return format_utc(recovery.time);
     case RecoveryTarget::Kind::lsn:
       return target.asked ? fmt::format("{}, by position {}", format_utc(*target.asked), recovery.lsn.to_string())
                           : "position " + recovery.lsn.to_string();
-    case RecoveryTarget::Kind::transaction: return "transaction " + recovery.transaction;
-    case RecoveryTarget::Kind::name: return "restore point " + recovery.name;
+    case RecoveryTarget::Kind::transaction:
+      return "transaction " + recovery.transaction;
+    case RecoveryTarget::Kind::name:
+      return "restore point " + recovery.name;
   }
   return "";
 }
@@ -234,8 +258,8 @@ void add_database_lines(const RestorePlan& plan, const TimeZone& zone, std::vect
   for (const auto& stretch : plan.wal.stretches) {
     SegmentName first{stretch.timeline, stretch.first};
     SegmentName last{stretch.timeline, stretch.last};
-    lines.push_back(fact("WAL", fmt::format("{} to {}", first.file_name(plan.wal.segment_size),
-                                            last.file_name(plan.wal.segment_size))));
+    lines.push_back(fact(
+        "WAL", fmt::format("{} to {}", first.file_name(plan.wal.segment_size), last.file_name(plan.wal.segment_size))));
   }
   lines.push_back(fact("to replay", fmt::format("{} segments", plan.wal_segments)));
   lines.push_back(fact("checksums", target.backup.data_checksums ? "on" : "off"));
@@ -257,12 +281,13 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
   if (plan.restores_files() && !backup.captured_sets.empty()) lines.push_back(fact("files", plan.paths.files));
   if (plan.restores_database()) {
     for (const auto& tablespace : plan.tablespaces) {
-      lines.push_back(fact("tablespace", fmt::format("{} ({}) to {}", tablespace.oid, tablespace.source, tablespace.location)));
+      lines.push_back(
+          fact("tablespace", fmt::format("{} ({}) to {}", tablespace.oid, tablespace.source, tablespace.location)));
     }
   }
   for (const auto& need : plan.space) {
-    lines.push_back(fact("space", fmt::format("{} needed, {} free in {}", format_bytes(need.needed), format_bytes(need.free),
-                                              need.path)));
+    lines.push_back(fact("space", fmt::format("{} needed, {} free in {}", format_bytes(need.needed),
+                                              format_bytes(need.free), need.path)));
   }
   if (plan.restores_database()) lines.push_back(fact("ends", std::string(to_string(plan.ending))));
   for (const auto& warning : plan.warnings) lines.push_back(fact("warning", warning));
@@ -274,7 +299,9 @@ Json to_json(const RestorePlan& plan, const TimeZone& zone) {
   const auto& backup = target.backup;
   Json json = Json::object();
   json.set("plan_id", plan.id)
-      .set("scope", plan.scope == Scope::everything ? "everything" : plan.scope == Scope::database ? "database" : "files")
+      .set("scope", plan.scope == Scope::everything ? "everything"
+                    : plan.scope == Scope::database ? "database"
+                                                    : "files")
       .set("cluster", plan.cluster)
       .set("system_identifier", plan.system_identifier.to_string())
       .set("repository", plan.repository)

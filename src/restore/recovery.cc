@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds kFollowInterval(100);
 constexpr std::chrono::hours kConsistencyTimeout(24 * 365);  // none: progress is shown, and Ctrl-C works
 constexpr int kPort = 5432;                                  // only names the socket
 constexpr int kSyncMethodSince = 14;
-constexpr uint32_t kShutDown = 1;                            // pg_control.h: DB_SHUTDOWNED
+constexpr uint32_t kShutDown = 1;  // pg_control.h: DB_SHUTDOWNED
 
 std::string shell_quoted(const std::string& text) {
   std::string quoted = "'";
@@ -49,13 +49,20 @@ std::string describe(const RecoveryOutcome& outcome) {
   auto at = outcome.stop_time ? ", time " + format_utc(*outcome.stop_time) : std::string();
   std::string_view what = outcome.stop_at_commit ? "commit" : "abort";
   switch (outcome.stop) {
-    case RecoveryOutcome::Stop::none: return "the end of WAL";
-    case RecoveryOutcome::Stop::before_transaction: return fmt::format("before the {} of transaction {}{}", what, outcome.transaction, at);
-    case RecoveryOutcome::Stop::after_transaction: return fmt::format("after the {} of transaction {}{}", what, outcome.transaction, at);
-    case RecoveryOutcome::Stop::before_lsn: return "before the position asked for";
-    case RecoveryOutcome::Stop::after_lsn: return "after the position asked for";
-    case RecoveryOutcome::Stop::restore_point: return fmt::format("at restore point {}{}", outcome.restore_point, at);
-    case RecoveryOutcome::Stop::consistency: return "as soon as it was consistent";
+    case RecoveryOutcome::Stop::none:
+      return "the end of WAL";
+    case RecoveryOutcome::Stop::before_transaction:
+      return fmt::format("before the {} of transaction {}{}", what, outcome.transaction, at);
+    case RecoveryOutcome::Stop::after_transaction:
+      return fmt::format("after the {} of transaction {}{}", what, outcome.transaction, at);
+    case RecoveryOutcome::Stop::before_lsn:
+      return "before the position asked for";
+    case RecoveryOutcome::Stop::after_lsn:
+      return "after the position asked for";
+    case RecoveryOutcome::Stop::restore_point:
+      return fmt::format("at restore point {}{}", outcome.restore_point, at);
+    case RecoveryOutcome::Stop::consistency:
+      return "as soon as it was consistent";
   }
   return "";
 }
@@ -73,7 +80,8 @@ std::string restore_command(const RestoreCommand& command) {
                      shell_quoted(command.configuration), shell_quoted(command.plan));
 }
 
-std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup, int major_version) {
+std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup,
+                                                            int major_version) {
   std::map<std::string, std::string> settings{
       {"archive_mode", "off"},  // a copy must not write into the archive of the original (A7)
       {"hot_standby", "on"},
@@ -128,15 +136,20 @@ Result<RecoveryResult> Recovery::run(const std::string& directory, std::stop_tok
     server.socket_directory = elsewhere->path();
   }
 
-  progress_.begin_phase("recovering", plan_.target.needed_until.value - std::min(plan_.target.needed_until, plan_.target.backup.stop.lsn).value);
-  auto window = WalWindow::start(archive_, {.directory = plan_.paths.window, .segments = segments_to_fetch(),
-                                            .segment_size = plan_.wal.segment_size, .workers = settings_.fetchers},
+  progress_.begin_phase("recovering", plan_.target.needed_until.value -
+                                          std::min(plan_.target.needed_until, plan_.target.backup.stop.lsn).value);
+  auto window = WalWindow::start(archive_,
+                                 {.directory = plan_.paths.window,
+                                  .segments = segments_to_fetch(),
+                                  .segment_size = plan_.wal.segment_size,
+                                  .workers = settings_.fetchers},
                                  clock_, log_, stop);
   auto process = TRY(ServerProcess::start(std::move(server)));
   Server running{std::move(process), {}};
   auto result = TRY(follow(running, stop));
   running.session.connection.reset();
-  TRY_CONTEXT(running.process.stop(ServerProcess::StopMode::fast, settings_.stop_timeout), "stopping the recovered server");
+  TRY_CONTEXT(running.process.stop(ServerProcess::StopMode::fast, settings_.stop_timeout),
+              "stopping the recovered server");
   TRY(clean_up());
   result.duration = clock_.monotonic() - begun;
   return result;
@@ -171,7 +184,8 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
     if (!server.session.connection) {
       // The role of the running user may not exist in the restored cluster; then the log alone tells.
       const char* user = server.session.refusals % 2 == 0 ? "" : "postgres";
-      auto opened = postgres::Connection::open({.connection_string = server.process.connection_string("postgres", user)});
+      auto opened =
+          postgres::Connection::open({.connection_string = server.process.connection_string("postgres", user)});
       if (opened) {
         server.session.connection.emplace(std::move(*opened));
       } else {
@@ -222,15 +236,16 @@ Result<void> Recovery::check_result(const RecoveryResult& result, const Recovery
   if (has_target && outcome.stop == RecoveryOutcome::Stop::none) {
     return Error(ErrorKind::not_found, fmt::format("recovery ended without reaching {}", describe_target(target)));
   }
-  bool until_commit = target.recovery.kind == RecoveryTarget::Kind::end_of_wal || target.recovery.kind == RecoveryTarget::Kind::lsn;
+  bool until_commit =
+      target.recovery.kind == RecoveryTarget::Kind::end_of_wal || target.recovery.kind == RecoveryTarget::Kind::lsn;
   if (until_commit && target.last_commit && (!result.last_commit || *result.last_commit < target.last_commit->time)) {
-    return Error(ErrorKind::corrupt,
-                 fmt::format("recovery ended with the commit of {}, the plan's WAL holds one of {}",
-                             result.last_commit ? format_utc(*result.last_commit) : "none", format_utc(target.last_commit->time)));
+    return Error(ErrorKind::corrupt, fmt::format("recovery ended with the commit of {}, the plan's WAL holds one of {}",
+                                                 result.last_commit ? format_utc(*result.last_commit) : "none",
+                                                 format_utc(target.last_commit->time)));
   }
   if (target.asked && result.last_commit && *result.last_commit > *target.asked) {
-    return Error(ErrorKind::internal, fmt::format("recovery went past {}: its last commit is of {}", format_utc(*target.asked),
-                                                  format_utc(*result.last_commit)));
+    return Error(ErrorKind::internal, fmt::format("recovery went past {}: its last commit is of {}",
+                                                  format_utc(*target.asked), format_utc(*result.last_commit)));
   }
   return {};
 }
@@ -239,7 +254,8 @@ Result<void> Recovery::check_result(const RecoveryResult& result, const Recovery
 Result<void> Recovery::clean_up() const {
   const auto& data = plan_.paths.data;
   for (const char* name : {"recovery.signal", "standby.signal", "backup_label"}) {
-    if (exists(data + "/" + name)) return Error(ErrorKind::internal, fmt::format("{}/{} is still there after recovery", data, name));
+    if (exists(data + "/" + name))
+      return Error(ErrorKind::internal, fmt::format("{}/{} is still there after recovery", data, name));
   }
   auto control = TRY(postgres::read_control_file(data));
   if (control.control.state != kShutDown) {

@@ -17,13 +17,14 @@ struct RestoreCommand {
 std::string restore_command(const RestoreCommand& command);
 
 /// What replay needs to be at least as large as on the source (R12), and what keeps the copy to itself.
-std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup, int major_version);
+std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup,
+                                                            int major_version);
 
 struct RecoveryResult {
-  TimelineId timeline;                     // the new one
-  std::optional<Timestamp> last_commit;    // the last commit recovered, by its own time
+  TimelineId timeline;                   // the new one
+  std::optional<Timestamp> last_commit;  // the last commit recovered, by its own time
   Lsn replayed_until;
-  std::string stopped_because;             // the server's own words, short
+  std::string stopped_because;  // the server's own words, short
   std::chrono::nanoseconds duration{0};
 };
 

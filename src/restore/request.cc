@@ -69,7 +69,8 @@ Result<void> set_target(RestoreRequest& request, Target target) {
 }
 
 Result<void> read_transaction(const std::string& text, RestoreRequest& request) {
-  bool digits = !text.empty() && text.size() <= 20 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  bool digits =
+      !text.empty() && text.size() <= 20 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
   if (!digits || text == "0") return Error(ErrorKind::invalid, fmt::format("\"{}\" is no transaction id", text));
   request.transaction = text;
   return set_target(request, Target::transaction);

@@ -24,8 +24,8 @@ TEST(RestoreRequest, ReadsTheSpecificationsCall) {
 }
 
 TEST(RestoreRequest, TakesDaysAndTimesInTheConfiguredZone) {
-  auto request = MUST(parse_request(
-      {.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 00:30:00"}, berlin()));
+  auto request = MUST(
+      parse_request({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 00:30:00"}, berlin()));
   EXPECT_EQ(request.time, at("2024-03-14T23:30:00Z"));
   EXPECT_EQ(request.day->begin, at("2024-03-14T23:00:00Z"));
 }
@@ -35,28 +35,34 @@ TEST(RestoreRequest, KnowsThatDaysOfASummerTimeChangeAreShorterOrLonger) {
   EXPECT_EQ(spring.day->end - spring.day->begin, std::chrono::hours(23));
   auto autumn = MUST(parse_request({.type = "full", .date = "20241027"}, berlin()));
   EXPECT_EQ(autumn.day->end - autumn.day->begin, std::chrono::hours(25));
-  EXPECT_KIND(parse_request({.type = "point_in_time", .date = "20241027", .point_in_time = "2024-10-27 02:30:00"}, berlin()),
-              ErrorKind::invalid);
+  EXPECT_KIND(
+      parse_request({.type = "point_in_time", .date = "20241027", .point_in_time = "2024-10-27 02:30:00"}, berlin()),
+      ErrorKind::invalid);
   auto told = MUST(parse_request(
       {.type = "point_in_time", .date = "20241027", .point_in_time = "2024-10-27 02:30:00+01"}, berlin()));
   EXPECT_EQ(told.time, at("2024-10-27T01:30:00Z"));
 }
 
 TEST(RestoreRequest, RefusesATimeOnAnotherDayThanTheDate) {
-  auto other = parse_request({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-16 00:30:00"}, TimeZone::utc());
+  auto other = parse_request({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-16 00:30:00"},
+                             TimeZone::utc());
   EXPECT_KIND(other, ErrorKind::invalid);
   EXPECT_NE(other.error().hint().find("20240316"), std::string::npos) << other.error().hint();
   // 23:30 UTC is the next day in Berlin.
-  EXPECT_KIND(parse_request({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 23:30:00Z"}, berlin()),
-              ErrorKind::invalid);
-  EXPECT_OK(parse_request({.type = "point_in_time", .date = "20240316", .point_in_time = "2024-03-15 23:30:00Z"}, berlin()));
+  EXPECT_KIND(
+      parse_request({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 23:30:00Z"}, berlin()),
+      ErrorKind::invalid);
+  EXPECT_OK(
+      parse_request({.type = "point_in_time", .date = "20240316", .point_in_time = "2024-03-15 23:30:00Z"}, berlin()));
 }
 
 TEST(RestoreRequest, TakesLabelsOfTheRightType) {
   auto request = MUST(parse_request({.type = "full", .date = "20240315T000000Z-full"}, TimeZone::utc()));
   EXPECT_EQ(request.label->text(), "20240315T000000Z-full");
-  EXPECT_KIND(parse_request({.type = "incremental", .date = "20240315T000000Z-full"}, TimeZone::utc()), ErrorKind::invalid);
-  EXPECT_KIND(parse_request({.type = "full", .date = "20240315T000000Z-nonsense"}, TimeZone::utc()), ErrorKind::invalid);
+  EXPECT_KIND(parse_request({.type = "incremental", .date = "20240315T000000Z-full"}, TimeZone::utc()),
+              ErrorKind::invalid);
+  EXPECT_KIND(parse_request({.type = "full", .date = "20240315T000000Z-nonsense"}, TimeZone::utc()),
+              ErrorKind::invalid);
   EXPECT_OK(parse_request({.type = "transaction_logs", .date = "20240315T040000Z-transaction_logs"}, TimeZone::utc()));
   EXPECT_KIND(parse_request({.type = "point_in_time", .date = "20240315T040000Z-transaction_logs"}, TimeZone::utc()),
               ErrorKind::invalid);
@@ -105,9 +111,11 @@ TEST(RestoreRequest, ChecksTransactionsNamesAndTimelines) {
 }
 
 TEST(RestoreRequest, KnowsWhichOptionsExcludeEachOther) {
-  EXPECT_KIND(parse_request({.latest = true, .files_only = true, .database_only = true}, TimeZone::utc()), ErrorKind::invalid);
+  EXPECT_KIND(parse_request({.latest = true, .files_only = true, .database_only = true}, TimeZone::utc()),
+              ErrorKind::invalid);
   EXPECT_KIND(parse_request({.latest = true, .start = true, .no_start = true}, TimeZone::utc()), ErrorKind::invalid);
-  EXPECT_KIND(parse_request({.latest = true, .files_only = true, .no_start = true}, TimeZone::utc()), ErrorKind::invalid);
+  EXPECT_KIND(parse_request({.latest = true, .files_only = true, .no_start = true}, TimeZone::utc()),
+              ErrorKind::invalid);
   EXPECT_EQ(MUST(parse_request({.latest = true, .files_only = true}, TimeZone::utc())).scope, Scope::files);
   EXPECT_EQ(MUST(parse_request({.latest = true, .no_start = true}, TimeZone::utc())).ending, Ending::before_recovery);
 }

@@ -16,7 +16,8 @@ constexpr std::chrono::seconds kStartTimeout(3600);  // pg_ctl's own limit is gi
 
 std::string shell_word(const std::string& text) {
   bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("/._-+:,@=").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("/._-+:,@=").find(c) != std::string_view::npos;
   });
   if (plain) return text;
   std::string quoted = "'";
@@ -25,11 +26,12 @@ std::string shell_word(const std::string& text) {
 }
 
 /// The copy must not archive into the original's repository, where its history would mislead later recoveries (A7).
-std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan, const ExecuteSettings& settings) {
+std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan,
+                                                              const ExecuteSettings& settings) {
   std::vector<std::pair<std::string, std::string>> lines{{"archive_mode", "off"}};
   if (plan.ending != Ending::before_recovery) return lines;
-  auto recovery = postgres::recovery_settings(plan.target.recovery,
-                                              restore_command({settings.program, settings.configuration, kWalPlanFile}));
+  auto recovery = postgres::recovery_settings(
+      plan.target.recovery, restore_command({settings.program, settings.configuration, kWalPlanFile}));
   lines.insert(lines.end(), recovery.begin(), recovery.end());
   return lines;
 }
@@ -37,9 +39,13 @@ std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan&
 /// One execution, step by step.
 class Execution {
  public:
-  Execution(repository::Repository& repository, const RestorePlan& plan, const ExecuteSettings& settings, Progress& progress,
-            std::stop_token stop)
-      : repository_(repository), plan_(plan), settings_(settings), progress_(progress), stop_(std::move(stop)),
+  Execution(repository::Repository& repository, const RestorePlan& plan, const ExecuteSettings& settings,
+            Progress& progress, std::stop_token stop)
+      : repository_(repository),
+        plan_(plan),
+        settings_(settings),
+        progress_(progress),
+        stop_(std::move(stop)),
         archive_(repository, {}) {}
 
   Result<RestoreReport> run() {
@@ -84,7 +90,9 @@ class Execution {
   Result<TargetDirectory> claim() {
     auto mode = plan_.target.backup.server_settings.find("data_directory_mode");
     bool group_access = mode != plan_.target.backup.server_settings.end() && mode->second == "0750";
-    auto target = TRY(TargetDirectory::claim({.paths = plan_.paths, .plan_id = plan_.id, .database = plan_.restores_database(),
+    auto target = TRY(TargetDirectory::claim({.paths = plan_.paths,
+                                              .plan_id = plan_.id,
+                                              .database = plan_.restores_database(),
                                               .group_access = group_access},
                                              repository_.log(), stop_));
     if (target.taken_up()) report_.notes.push_back("an interrupted restore of the same plan was begun again");
@@ -92,7 +100,8 @@ class Execution {
   }
 
   Result<void> restore_files(const TargetDirectory& target) {
-    progress_.begin_phase("restoring", plan_.restores_database() ? plan_.target.backup.source_bytes : plan_.write_bytes);
+    progress_.begin_phase("restoring",
+                          plan_.restores_database() ? plan_.target.backup.source_bytes : plan_.write_bytes);
     auto reader = TRY(repository::BackupReader::open(repository_, plan_.target.backup.label));
     DataRestore restore(*reader, archive_, plan_, target,
                         {.workers = settings_.workers, .auto_conf = auto_conf_of(plan_, settings_)}, progress_);
@@ -112,13 +121,17 @@ class Execution {
     }
     const auto& captured = report_.data.captured;
     if (captured.other_owner > 0) {
-      notes.push_back(fmt::format("{} captured files could not get their owner back, the first is {}: restore as root for that",
-                                  captured.other_owner, captured.first_other_owner));
+      notes.push_back(
+          fmt::format("{} captured files could not get their owner back, the first is {}: restore as root for that",
+                      captured.other_owner, captured.first_other_owner));
     }
-    if (captured.special_bits > 0) notes.push_back(fmt::format("{} captured files lost set-id or sticky bits", captured.special_bits));
-    if (captured.attributes_lost > 0) notes.push_back(fmt::format("{} extended attributes could not be set", captured.attributes_lost));
+    if (captured.special_bits > 0)
+      notes.push_back(fmt::format("{} captured files lost set-id or sticky bits", captured.special_bits));
+    if (captured.attributes_lost > 0)
+      notes.push_back(fmt::format("{} extended attributes could not be set", captured.attributes_lost));
     if (!plan_.restores_database()) return;
-    notes.emplace_back("archive_mode is off in this copy: when it takes over, ALTER SYSTEM RESET archive_mode and restart");
+    notes.emplace_back(
+        "archive_mode is off in this copy: when it takes over, ALTER SYSTEM RESET archive_mode and restart");
     notes.emplace_back("replication slots and subscriptions' state are not part of a backup");  // R14
     auto pg_ctl = bin_directory_.empty() ? std::string("pg_ctl") : bin_directory_ + "/pg_ctl";
     report_.start_command = fmt::format("{} -D {} start", shell_word(pg_ctl), shell_word(plan_.paths.data));
@@ -129,8 +142,9 @@ class Execution {
 
   Result<void> recover(const TargetDirectory& target) {
     TRY(target.make_directory(plan_.paths.window));
-    Recovery recovery({.bin_directory = bin_directory_, .command = {settings_.program, settings_.configuration, kWalPlanFile}},
-                      plan_, archive_, clock(), repository_.log(), progress_);
+    Recovery recovery(
+        {.bin_directory = bin_directory_, .command = {settings_.program, settings_.configuration, kWalPlanFile}}, plan_,
+        archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
     return {};
   }
@@ -139,11 +153,20 @@ class Execution {
   Result<void> start() {
     progress_.begin_phase("starting", 0);
     Command command;
-    command.arguments = {bin_directory_ + "/pg_ctl", "-D", plan_.paths.data, "-l", plan_.paths.data + "/restore-start.log",
-                         "-w",                       "-t", std::to_string(kStartTimeout.count()), "start"};
+    command.arguments = {bin_directory_ + "/pg_ctl",
+                         "-D",
+                         plan_.paths.data,
+                         "-l",
+                         plan_.paths.data + "/restore-start.log",
+                         "-w",
+                         "-t",
+                         std::to_string(kStartTimeout.count()),
+                         "start"};
     auto started = run_checked(command, stop_, kStartTimeout);
     if (!started) {
-      return std::move(started).error().with_context("starting the recovered server")
+      return std::move(started)
+          .error()
+          .with_context("starting the recovered server")
           .with_hint(fmt::format("it is recovered and stopped; its log is {}/restore-start.log", plan_.paths.data));
     }
     report_.running = true;
@@ -180,7 +203,8 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   }
   // The default place is named after the time, unless an interrupted restore of this very plan lies there.
   auto preliminary = TRY(make_plan(repository, wal, target, planning));
-  auto path = TRY(default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(), preliminary.id));
+  auto path = TRY(
+      default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(), preliminary.id));
   planning.paths = RestorePaths::of(path);
   return make_plan(repository, wal, std::move(target), planning);
 }
@@ -194,7 +218,9 @@ Result<RestoreReport> execute_restore(repository::Repository& repository, const 
 
 std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& zone) {
   auto fact = [](std::string_view name, const std::string& value) { return fmt::format("  {:<13} {}", name, value); };
-  auto micro = [](std::chrono::nanoseconds time) { return std::chrono::duration_cast<std::chrono::microseconds>(time); };
+  auto micro = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time);
+  };
   std::vector<std::string> lines;
   lines.push_back(fmt::format("restored {} in {}", report.backup, format_duration(micro(report.duration))));
   if (!report.data_directory.empty()) lines.push_back(fact("data", report.data_directory));
@@ -210,10 +236,11 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
     const auto& recovery = *report.recovery;
     lines.push_back(fact("recovered to", report.target));
     lines.push_back(fact("stopped", recovery.stopped_because));
-    lines.push_back(fact("last commit", recovery.last_commit
-                                            ? fmt::format("{} ({})", format_utc(*recovery.last_commit), zone.format_local(*recovery.last_commit))
-                                            : std::string("none after the backup's end")));
-    lines.push_back(fact("replayed", fmt::format("to {} in {}", recovery.replayed_until.to_string(), format_duration(micro(recovery.duration)))));
+    lines.push_back(fact("last commit", recovery.last_commit ? fmt::format("{} ({})", format_utc(*recovery.last_commit),
+                                                                           zone.format_local(*recovery.last_commit))
+                                                             : std::string("none after the backup's end")));
+    lines.push_back(fact("replayed", fmt::format("to {} in {}", recovery.replayed_until.to_string(),
+                                                 format_duration(micro(recovery.duration)))));
     lines.push_back(fact("timeline", fmt::format("{}", recovery.timeline.value)));
   }
   for (const auto& note : report.notes) lines.push_back(fact("note", note));

@@ -19,30 +19,30 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
 
 struct RestoreReport {
   std::string plan_id;
-  std::string backup;                      // label
+  std::string backup;  // label
   Scope scope = Scope::everything;
   Ending ending = Ending::stopped;
-  std::string data_directory;              // empty: not restored
-  std::string files_directory;             // empty: not restored
+  std::string data_directory;   // empty: not restored
+  std::string files_directory;  // empty: not restored
   std::vector<PlannedTablespace> tablespaces;
   DataStats data;
   std::optional<RecoveryResult> recovery;
-  std::string target;                      // in words
+  std::string target;  // in words
   Timestamp reached;
-  std::string start_command;               // how to open it
+  std::string start_command;  // how to open it
   bool running = false;
   std::chrono::nanoseconds files_duration{0};
   std::chrono::nanoseconds duration{0};
-  std::vector<std::string> notes;          // what somebody should know before using it
+  std::vector<std::string> notes;  // what somebody should know before using it
 };
 std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& zone);
 Json to_json(const RestoreReport& report, const TimeZone& zone);
 
 struct ExecuteSettings {
   unsigned workers = 1;
-  std::string program;             // absolute: runs `wal get`
-  std::string configuration;       // absolute
-  std::string bin_directory;       // of PostgreSQL, as configured; empty: looked for
+  std::string program;        // absolute: runs `wal get`
+  std::string configuration;  // absolute
+  std::string bin_directory;  // of PostgreSQL, as configured; empty: looked for
 };
 
 /// Does what the plan says. Runs as the owner of the new directory; a server refuses root.

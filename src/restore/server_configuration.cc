@@ -19,13 +19,23 @@ constexpr int kIncludeDepthMax = 10;  // guc-file.l: CONF_FILE_MAX_DEPTH
 constexpr std::array<std::string_view, 6> kSourceOnly{"data_directory", "config_file",       "hba_file",
                                                       "ident_file",     "external_pid_file", "stats_temp_directory"};
 /// Paths without which the server does not start.
-constexpr std::array<std::string_view, 6> kPaths{"ssl_cert_file", "ssl_key_file",  "ssl_ca_file",
+constexpr std::array<std::string_view, 6> kPaths{"ssl_cert_file", "ssl_key_file",       "ssl_ca_file",
                                                  "ssl_crl_file",  "ssl_dh_params_file", "unix_socket_directories"};
 /// What a minimal configuration takes from the manifest's settings; the others there are facts.
-constexpr std::array<std::string_view, 14> kMinimal{
-    "max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions",  "max_locks_per_transaction",
-    "lc_messages",     "lc_monetary",          "lc_numeric",      "lc_time",                    "TimeZone",
-    "log_timezone",    "DateStyle",            "wal_level",       "default_text_search_config"};
+constexpr std::array<std::string_view, 14> kMinimal{"max_connections",
+                                                    "max_worker_processes",
+                                                    "max_wal_senders",
+                                                    "max_prepared_transactions",
+                                                    "max_locks_per_transaction",
+                                                    "lc_messages",
+                                                    "lc_monetary",
+                                                    "lc_numeric",
+                                                    "lc_time",
+                                                    "TimeZone",
+                                                    "log_timezone",
+                                                    "DateStyle",
+                                                    "wal_level",
+                                                    "default_text_search_config"};
 
 struct Line {
   std::string name;   // lower case; empty for comments and blank lines
@@ -36,7 +46,8 @@ struct Line {
 Line parse_line(std::string_view text) {
   Line line;
   auto at = text.find_first_not_of(" \t\r");
-  while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_' || text[at] == '.')) {
+  while (at < text.size() &&
+         (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_' || text[at] == '.')) {
     line.name += static_cast<char>(std::tolower(static_cast<unsigned char>(text[at++])));
   }
   at = text.find_first_not_of(" \t=", at);
@@ -197,8 +208,8 @@ Result<std::optional<ServerFile>> make_pg_ident_conf(const std::map<std::string,
   auto path = directory_of(hba) + "/pg_ident.conf";
   auto text = TRY(captured.text(path));
   if (!text) return nothing;
-  return std::optional(ServerFile{"pg_ident.conf", fmt::format("{}the captured {}\n", kHeader, path) + *text,
-                                  "the captured " + path, {}});
+  return std::optional(ServerFile{
+      "pg_ident.conf", fmt::format("{}the captured {}\n", kHeader, path) + *text, "the captured " + path, {}});
 }
 
 }  // namespace spendsync::restore

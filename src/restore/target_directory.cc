@@ -35,7 +35,8 @@ Result<bool> check_directory(const std::string& path) {
   }
   if (S_ISLNK(status.st_mode)) return not_usable(path, "is a symbolic link");
   if (!S_ISDIR(status.st_mode)) return not_usable(path, "is no directory");
-  if (status.st_uid != ::geteuid()) return not_usable(path, fmt::format("belongs to another user (uid {})", status.st_uid));
+  if (status.st_uid != ::geteuid())
+    return not_usable(path, fmt::format("belongs to another user (uid {})", status.st_uid));
   return true;
 }
 
@@ -54,10 +55,13 @@ Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop
   std::error_code ignored;
   auto working_directory = std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", pid), ignored);
   if (pid <= 1 || working_directory != std::filesystem::path(data)) {
-    return not_usable(data, "is in use by a running server").with_hint("stop it, or choose another place with --target DIR");
+    return not_usable(data, "is in use by a running server")
+        .with_hint("stop it, or choose another place with --target DIR");
   }
-  log.warning("stopping the server that an interrupted restore left running", {{"pid", std::to_string(pid)}, {"directory", data}});
-  if (::kill(pid, SIGQUIT) != 0 && errno != ESRCH) return Error::from_errno(errno, fmt::format("cannot stop process {}", pid));
+  log.warning("stopping the server that an interrupted restore left running",
+              {{"pid", std::to_string(pid)}, {"directory", data}});
+  if (::kill(pid, SIGQUIT) != 0 && errno != ESRCH)
+    return Error::from_errno(errno, fmt::format("cannot stop process {}", pid));
   SystemClock clock;
   auto deadline = clock.monotonic() + kOrphanGrace;
   while (::kill(pid, 0) == 0) {
@@ -74,7 +78,8 @@ Result<TargetDirectory> TargetDirectory::claim(Settings settings, Log& log, std:
   TRY(target.open_directory());
   TRY(target.read_marker());
   if (target.taken_up_) TRY(target.empty_it(log, stop));
-  for (const auto* beside : {&target.settings_.paths.files, &target.settings_.paths.tablespaces, &target.settings_.paths.window}) {
+  for (const auto* beside :
+       {&target.settings_.paths.files, &target.settings_.paths.tablespaces, &target.settings_.paths.window}) {
     if (*beside == target.claimed_directory()) continue;
     bool there = TRY(check_directory(*beside));
     if (!there) continue;
@@ -121,7 +126,8 @@ Result<void> TargetDirectory::read_marker() {
   auto names = TRY(list_directory(path));
   bool alone = names.size() == 1;
   if (!alone && (!plan || *plan != settings_.plan_id)) {
-    return not_usable(path, fmt::format("holds an unfinished restore of another plan ({})", plan ? *plan : "unreadable"));
+    return not_usable(path,
+                      fmt::format("holds an unfinished restore of another plan ({})", plan ? *plan : "unreadable"));
   }
   marker_ = std::move(*marker);
   taken_up_ = true;

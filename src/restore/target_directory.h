@@ -34,7 +34,9 @@ class TargetDirectory {
 
  private:
   explicit TargetDirectory(Settings settings) : settings_(std::move(settings)) {}
-  const std::string& claimed_directory() const { return settings_.database ? settings_.paths.data : settings_.paths.files; }
+  const std::string& claimed_directory() const {
+    return settings_.database ? settings_.paths.data : settings_.paths.files;
+  }
   std::string marker_path() const { return claimed_directory() + "/" + kUnfinishedMarker; }
   Result<void> open_directory();
   Result<void> read_marker();

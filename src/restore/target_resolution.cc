@@ -88,11 +88,15 @@ Result<ResolvedTarget> TargetResolution::resolve_base(const RestoreRequest& requ
       if (newest == nullptr) return Error(ErrorKind::not_found, "no backup ended on that timeline");
       return own_end(*newest);
     }
-    case Target::time: return at_time(request, fixed, request.time);
-    case Target::latest: return latest(request, fixed);
-    case Target::lsn: return at_lsn(request, fixed);
+    case Target::time:
+      return at_time(request, fixed, request.time);
+    case Target::latest:
+      return latest(request, fixed);
+    case Target::lsn:
+      return at_lsn(request, fixed);
     case Target::transaction:
-    case Target::name: return at_event(request, fixed);
+    case Target::name:
+      return at_event(request, fixed);
   }
   return Error(ErrorKind::internal, "unknown recovery target");
 }
@@ -104,7 +108,8 @@ Result<ResolvedTarget> TargetResolution::own_end(const Summary& backup) const {
   target.recovery.timeline = backup.stop.timeline;
   target.reached = backup.stopped;
   target.needed_until = backup.stop.lsn;
-  target.limit = SegmentName::ending_at(backup.stop.timeline, backup.stop.lsn, wal_.segment_size()).end(wal_.segment_size());
+  target.limit =
+      SegmentName::ending_at(backup.stop.timeline, backup.stop.lsn, wal_.segment_size()).end(wal_.segment_size());
   return target;
 }
 
@@ -133,10 +138,10 @@ Result<const ManifestSummary*> TargetResolution::find_backup(const RestoreReques
   }
   if (newest != nullptr) return newest;
   if (damaged != nullptr) return damaged->why;
-  return Error(ErrorKind::not_found,
-               request.label ? fmt::format("there is no backup {}", request.label->text())
-                             : fmt::format("there is no {} backup of {}", request.base == Base::full ? "full" : "incremental",
-                                           settings_.zone.day_of(request.day->begin)))
+  return Error(ErrorKind::not_found, request.label ? fmt::format("there is no backup {}", request.label->text())
+                                                   : fmt::format("there is no {} backup of {}",
+                                                                 request.base == Base::full ? "full" : "incremental",
+                                                                 settings_.zone.day_of(request.day->begin)))
       .with_hint("`list` shows what there is");
 }
 
@@ -150,16 +155,16 @@ Result<const LogRecord*> TargetResolution::find_log(const RestoreRequest& reques
     if (entry.label.type() == BackupType::transaction_logs && is_asked(entry.label, request)) return entry.why;
   }
   return Error(ErrorKind::not_found,
-               request.label ? fmt::format("there is no transaction-log backup {}", request.label->text())
-                             : fmt::format("there is no transaction-log backup of {}",
-                                           settings_.zone.day_of(request.day->begin)))
+               request.label
+                   ? fmt::format("there is no transaction-log backup {}", request.label->text())
+                   : fmt::format("there is no transaction-log backup of {}", settings_.zone.day_of(request.day->begin)))
       .with_hint("`list transaction_logs` shows what there is");
 }
 
 void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
   for (const auto& entry : backups_.unreadable) {
-    target.warnings.push_back(fmt::format("{} cannot be read and was passed over: {}", entry.label.text(),
-                                          entry.why.message()));
+    target.warnings.push_back(
+        fmt::format("{} cannot be read and was passed over: {}", entry.label.text(), entry.why.message()));
   }
 }
 
@@ -192,7 +197,8 @@ Result<std::optional<RecoveryWindow>> TargetResolution::window(const Summary& ba
   auto reach = wal_.reach(path, backup.stop.lsn);
   bool own = backup.stop.timeline == timeline;
   if (!own && reach.end <= path.fork()) return nothing;
-  RecoveryWindow window{&backup, timeline, backup.stopped, {}, std::max(reach.end, backup.stop.lsn), reach.missing.has_value()};
+  RecoveryWindow window{
+      &backup, timeline, backup.stopped, {}, std::max(reach.end, backup.stop.lsn), reach.missing.has_value()};
   if (!own) {
     auto before_fork = TRY(wal_.last_commit(path, backup.stop.lsn, path.fork()));
     if (before_fork) window.from = std::max(window.from, before_fork->time);
@@ -205,7 +211,8 @@ Result<std::vector<RecoveryWindow>> TargetResolution::windows() {
   std::vector<RecoveryWindow> result;
   auto timelines = wal_.timelines();
   for (const auto& backup : backups_.backups) {
-    if (std::ranges::find(timelines, backup.stop.timeline) == timelines.end()) timelines.push_back(backup.stop.timeline);
+    if (std::ranges::find(timelines, backup.stop.timeline) == timelines.end())
+      timelines.push_back(backup.stop.timeline);
   }
   for (const auto& backup : backups_.backups) {
     for (TimelineId timeline : timelines) {
@@ -217,14 +224,16 @@ Result<std::vector<RecoveryWindow>> TargetResolution::windows() {
   return result;
 }
 
-Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const RestoreRequest& request, const Summary* fixed) {
+Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const RestoreRequest& request,
+                                                                     const Summary* fixed) {
   auto all = TRY(windows());
   std::erase_if(all, [&](const RecoveryWindow& window) {
     return (fixed != nullptr && window.backup != fixed) || (request.timeline && window.timeline != *request.timeline);
   });
   if (all.empty()) {
-    return Error(ErrorKind::not_found, fixed != nullptr ? fmt::format("{} is not on the timeline asked for", describe_backup(*fixed))
-                                                        : std::string("no backup leads to the timeline asked for"));
+    return Error(ErrorKind::not_found, fixed != nullptr
+                                           ? fmt::format("{} is not on the timeline asked for", describe_backup(*fixed))
+                                           : std::string("no backup leads to the timeline asked for"));
   }
   return all;
 }
@@ -272,7 +281,8 @@ Result<TargetResolution::Candidate> TargetResolution::candidate(const RecoveryWi
 }
 
 /// Timelines share what came before their fork: ways that end with the same commit are one.
-Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candidate> candidates, const std::string& what) const {
+Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candidate> candidates,
+                                                             const std::string& what) const {
   std::vector<Candidate> distinct;
   for (auto& found : candidates) {
     auto end_of = [](const Candidate& c) { return c.search.last ? c.search.last->end : c.window.backup->stop.lsn; };
@@ -294,7 +304,8 @@ Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candida
 }
 
 /// Everything up to and including a commit. Stops by position, since nothing that follows would make a time stop it.
-Result<ResolvedTarget> TargetResolution::stop_after(const RecoveryWindow& window, const std::optional<CommitPoint>& commit) {
+Result<ResolvedTarget> TargetResolution::stop_after(const RecoveryWindow& window,
+                                                    const std::optional<CommitPoint>& commit) {
   if (!commit || commit->lsn <= window.backup->stop.lsn) {
     auto target = TRY(own_end(*window.backup));
     target.recovery.timeline = window.timeline;
@@ -334,8 +345,8 @@ Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, c
   for (const auto& window : all) {
     if (window.timeline == best->timeline || window.until <= best->from) continue;
     if (best->backup != nullptr && path.history().contains({window.timeline, window.end})) continue;
-    warnings_.push_back(fmt::format("timeline {} also holds commits, up to {}: --target-timeline {}", window.timeline.value,
-                                    moment(window.until), window.timeline.value));
+    warnings_.push_back(fmt::format("timeline {} also holds commits, up to {}: --target-timeline {}",
+                                    window.timeline.value, moment(window.until), window.timeline.value));
     break;
   }
   return target;
@@ -374,15 +385,16 @@ Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, c
   if (best.empty()) {
     std::string ranges;
     for (const auto& window : all) {
-      ranges += fmt::format("{}{} to {} on timeline {}", ranges.empty() ? "" : "; ", window.backup->stop.lsn.to_string(),
-                            window.end.to_string(), window.timeline.value);
+      ranges += fmt::format("{}{} to {} on timeline {}", ranges.empty() ? "" : "; ",
+                            window.backup->stop.lsn.to_string(), window.end.to_string(), window.timeline.value);
     }
     return Error(ErrorKind::not_found, fmt::format("no backup and WAL lead to {}", request.lsn.to_string()))
         .with_hint("restorable: " + ranges);
   }
   if (best.size() > 1) {
     std::string both;
-    for (const auto& [timeline, window] : best) both += fmt::format("{}{}", both.empty() ? "" : " and ", timeline.value);
+    for (const auto& [timeline, window] : best)
+      both += fmt::format("{}{}", both.empty() ? "" : " and ", timeline.value);
     return Error(ErrorKind::refused, fmt::format("{} exists on timelines {}", request.lsn.to_string(), both))
         .with_hint(fmt::format("say which one: --target-timeline {}", best.rbegin()->first.value));
   }
@@ -404,7 +416,8 @@ Result<ResolvedTarget> TargetResolution::at_event(const RestoreRequest& request,
   auto all = TRY(usable_windows(request, fixed));
   std::ranges::sort(all, [](const auto& a, const auto& b) { return ended_before(*b.backup, *a.backup); });
   auto accept = [&](const WalEvent& event) {
-    if (request.target == Target::name) return event.kind == WalEvent::Kind::restore_point && event.name == request.name;
+    if (request.target == Target::name)
+      return event.kind == WalEvent::Kind::restore_point && event.name == request.name;
     // The server takes the lower half of a 64-bit id (guc_tables.c, check_recovery_target_xid).
     bool ends = event.kind == WalEvent::Kind::commit || event.kind == WalEvent::Kind::abort;
     return ends && event.transaction == static_cast<uint32_t>(std::strtoull(request.transaction.c_str(), nullptr, 10));
@@ -427,7 +440,8 @@ Result<ResolvedTarget> TargetResolution::at_event(const RestoreRequest& request,
   }
   auto chosen = TRY(choose(std::move(found), what));
   ResolvedTarget target(*chosen.window.backup);
-  target.recovery.kind = request.target == Target::name ? RecoveryTarget::Kind::name : RecoveryTarget::Kind::transaction;
+  target.recovery.kind =
+      request.target == Target::name ? RecoveryTarget::Kind::name : RecoveryTarget::Kind::transaction;
   target.recovery.name = request.name;
   target.recovery.transaction = request.transaction;
   target.recovery.timeline = chosen.window.timeline;
@@ -445,12 +459,13 @@ Result<ResolvedTarget> TargetResolution::logs_of(const RestoreRequest& request) 
   const LogRecord* record = TRY(find_log(request));
   if (record->ranges.empty()) return Error(ErrorKind::corrupt, fmt::format("{} covers no range", record->label.text()));
   if (request.timeline && record->ranges.back().timeline != *request.timeline) {
-    return Error(ErrorKind::not_found, fmt::format("{} ends on timeline {}", record->label.text(),
-                                                   record->ranges.back().timeline.value));
+    return Error(ErrorKind::not_found,
+                 fmt::format("{} ends on timeline {}", record->label.text(), record->ranges.back().timeline.value));
   }
   if (request.target == Target::natural || request.target == Target::latest) return end_of_log(*record);
   if (request.target == Target::time && request.time > record->covered_until) {
-    return Error(ErrorKind::not_found, fmt::format("{} lies after what {} covers", moment(request.time), record->label.text()))
+    return Error(ErrorKind::not_found,
+                 fmt::format("{} lies after what {} covers", moment(request.time), record->label.text()))
         .with_hint("the nearest restorable moment is " + moment(record->covered_until));
   }
   return resolve_base(request, nullptr);
@@ -467,7 +482,8 @@ Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
     if (!best || ended_before(*best->backup, backup)) best = found;
   }
   if (!best) {
-    return Error(ErrorKind::not_found, fmt::format("no backup leads without a gap to the end of {}", record.label.text()))
+    return Error(ErrorKind::not_found,
+                 fmt::format("no backup leads without a gap to the end of {}", record.label.text()))
         .with_hint("`list` shows what can be restored");
   }
   std::optional<CommitPoint> last = record.last_commit;
@@ -492,7 +508,7 @@ Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow
     if (window.from > time && (!after || window.from < *after)) after = window.from;
     if (window.until < time && window.gap) in_gap = true;
   }
-  std::string why = !before ? "it lies before the end of the first backup"
+  std::string why = !before  ? "it lies before the end of the first backup"
                     : !after ? "it lies after everything that is covered"
                              : "it lies in a gap of the WAL";
   if (before && !after && in_gap) why = "WAL is missing before it";

@@ -27,13 +27,13 @@ BackupInventory read_inventory(const repository::Catalog& catalog);
 struct ResolvedTarget {
   explicit ResolvedTarget(repository::ManifestSummary summary) : backup(std::move(summary)) {}
   repository::ManifestSummary backup;
-  postgres::RecoveryTarget recovery;  // its timeline is where recovery goes to
-  std::optional<Timestamp> asked;     // the moment asked for, where there was one
+  postgres::RecoveryTarget recovery;                   // its timeline is where recovery goes to
+  std::optional<Timestamp> asked;                      // the moment asked for, where there was one
   std::optional<repository::CommitPoint> last_commit;  // expected to be the last one recovered; empty: none after the
                                                        // backup's end, or not known before recovery
-  Timestamp reached;  // the state restored is that of this moment
-  Lsn needed_until;   // recovery reads WAL from the backup's start to here
-  Lsn limit;          // WAL beyond is no part of the plan
+  Timestamp reached;                                   // the state restored is that of this moment
+  Lsn needed_until;                                    // recovery reads WAL from the backup's start to here
+  Lsn limit;                                           // WAL beyond is no part of the plan
   std::vector<std::string> warnings;
 };
 
@@ -41,9 +41,9 @@ struct ResolvedTarget {
 struct RecoveryWindow {
   const repository::ManifestSummary* backup = nullptr;
   TimelineId timeline;
-  Timestamp from;   // the backup's end, or the fork where that is later
-  Timestamp until;  // the last moment that is covered
-  Lsn end;          // of gapless WAL
+  Timestamp from;    // the backup's end, or the fork where that is later
+  Timestamp until;   // the last moment that is covered
+  Lsn end;           // of gapless WAL
   bool gap = false;  // later WAL of this timeline exists, behind a gap
 };
 

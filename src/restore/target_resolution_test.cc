@@ -42,7 +42,8 @@ class World {
     return *this;
   }
   World& fork(uint32_t child, uint32_t parent, Lsn where) {
-    wal_.histories[TimelineId{child}] = {{{TimelineId{parent}, Lsn{0}, where}, {TimelineId{child}, where, std::nullopt}}};
+    wal_.histories[TimelineId{child}] = {
+        {{TimelineId{parent}, Lsn{0}, where}, {TimelineId{child}, where, std::nullopt}}};
     return *this;
   }
   World& backup(BackupType type, std::string_view started, std::string_view stopped, WalPosition start, Lsn stop) {
@@ -67,7 +68,8 @@ class World {
     return *this;
   }
   World& unreadable(std::string_view started, BackupType type) {
-    backups_.unreadable.push_back({repository::Label::make(at(started), type), Error(ErrorKind::corrupt, "damaged manifest")});
+    backups_.unreadable.push_back(
+        {repository::Label::make(at(started), type), Error(ErrorKind::corrupt, "damaged manifest")});
     return *this;
   }
   World& zone(std::string_view name) {
@@ -137,7 +139,8 @@ class World {
 /// and so on), a log backup at 12:00 and one at 20:30.
 World a_day() {
   World world;
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
   world.segments(1, 10, 40);
   for (int hour = 1; hour <= 20; ++hour) {
     world.commit(1, lsn(static_cast<uint64_t>(11 + hour), 1000), fmt::format("2024-03-15T{:02}:00:00Z", hour),
@@ -162,9 +165,11 @@ TEST(TargetResolution, RecoversAFullToItsOwnEnd) {
 
 TEST(TargetResolution, TakesTheNewestBackupOfTheDay) {
   auto world = a_day();
-  world.backup(BackupType::full, "2024-03-15T18:00:00Z", "2024-03-15T18:05:00Z", {TimelineId{1}, lsn(29, 2000)}, lsn(29, 3000));
+  world.backup(BackupType::full, "2024-03-15T18:00:00Z", "2024-03-15T18:05:00Z", {TimelineId{1}, lsn(29, 2000)},
+               lsn(29, 3000));
   EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315"})).backup.label.text(), "20240315T180000Z-full");
-  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315T000000Z-full"})).backup.label.text(), "20240315T000000Z-full");
+  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315T000000Z-full"})).backup.label.text(),
+            "20240315T000000Z-full");
   EXPECT_KIND(world.resolve({.type = "full", .date = "20240316"}), ErrorKind::not_found);
   EXPECT_KIND(world.resolve({.type = "incremental", .date = "20240315"}), ErrorKind::not_found);
 }
@@ -173,7 +178,8 @@ TEST(TargetResolution, CountsDaysInTheConfiguredZone) {
   World world;
   world.segments(1, 10, 12);
   // Half past eleven in the evening in UTC is the next day in Berlin.
-  world.backup(BackupType::full, "2024-03-14T23:30:00Z", "2024-03-14T23:31:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(10, 300));
+  world.backup(BackupType::full, "2024-03-14T23:30:00Z", "2024-03-14T23:31:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(10, 300));
   EXPECT_OK(world.resolve({.type = "full", .date = "20240314"}));
   EXPECT_KIND(world.resolve({.type = "full", .date = "20240315"}), ErrorKind::not_found);
   world.zone("Europe/Berlin");
@@ -184,13 +190,16 @@ TEST(TargetResolution, CountsDaysInTheConfiguredZone) {
 TEST(TargetResolution, FindsBackupsInTheHourThatASummerTimeDayHasTwice) {
   World world;
   world.zone("Europe/Berlin").segments(1, 10, 12);
-  world.backup(BackupType::full, "2024-10-27T00:30:00Z", "2024-10-27T00:31:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(10, 300));
-  world.backup(BackupType::full, "2024-10-27T01:30:00Z", "2024-10-27T01:31:00Z", {TimelineId{1}, lsn(11, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-10-27T00:30:00Z", "2024-10-27T00:31:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(10, 300));
+  world.backup(BackupType::full, "2024-10-27T01:30:00Z", "2024-10-27T01:31:00Z", {TimelineId{1}, lsn(11, 40)},
+               lsn(11, 300));
   EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20241027"})).backup.label.text(), "20241027T013000Z-full");
 }
 
 TEST(TargetResolution, ReachesATimeThatACommitFollowsByTime) {
-  auto target = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00"}));
+  auto target =
+      MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00"}));
   EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::time);
   EXPECT_EQ(target.recovery.time, at("2024-03-15T14:30:00Z"));
   EXPECT_EQ(target.reached, at("2024-03-15T14:30:00Z"));
@@ -200,14 +209,17 @@ TEST(TargetResolution, ReachesATimeThatACommitFollowsByTime) {
 }
 
 TEST(TargetResolution, IncludesTheCommitOfThatVeryMoment) {
-  auto target = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:00:00"}));
+  auto target =
+      MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:00:00"}));
   EXPECT_EQ(target.last_commit->time, at("2024-03-15T14:00:00Z"));
-  auto before = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 13:59:59.999999"}));
+  auto before = MUST(
+      a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 13:59:59.999999"}));
   EXPECT_EQ(before.last_commit->time, at("2024-03-15T13:00:00Z"));
 }
 
 TEST(TargetResolution, ReachesATimeThatNoCommitFollowsByPosition) {
-  auto target = MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 20:15:00"}));
+  auto target =
+      MUST(a_day().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 20:15:00"}));
   EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::lsn);
   EXPECT_EQ(target.recovery.lsn, lsn(31, 1000));  // the record of the commit of 20:00 begins there
   EXPECT_TRUE(target.recovery.inclusive);
@@ -218,9 +230,11 @@ TEST(TargetResolution, ReachesATimeThatNoCommitFollowsByPosition) {
 TEST(TargetResolution, AnIdleDatabaseIsTheBackupItself) {
   World world;
   world.segments(1, 10, 20);
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
   world.log("2024-03-15T12:00:00Z", 1, lsn(10), lsn(21), "2024-03-15T12:00:10Z");
-  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 10:00:00"}));
+  auto target =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 10:00:00"}));
   EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::immediate);
   EXPECT_EQ(target.reached, at("2024-03-15T10:00:00Z"));
   EXPECT_FALSE(target.last_commit);
@@ -231,25 +245,30 @@ TEST(TargetResolution, AnIdleDatabaseIsTheBackupItself) {
 TEST(TargetResolution, SegmentsWithoutALogRecordAreCoveredUpToTheirLastCommit) {
   World world;  // delivered by archive_command alone
   world.segments(1, 10, 20);
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
   world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(18, 1000), "2024-03-15T06:00:00Z");
-  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"}));
+  auto target =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"}));
   EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::time);
   auto late = world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 06:00:01"});
   EXPECT_KIND(late, ErrorKind::not_found);
   EXPECT_THAT(late.error().hint(), HasSubstr("2024-03-15T06:00:00Z"));
-  auto at_end = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 06:00:00"}));
+  auto at_end =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 06:00:00"}));
   EXPECT_EQ(at_end.recovery.lsn, lsn(18, 1000));
 }
 
 TEST(TargetResolution, SeesACommitWhoseRecordCrossesTheBorderOfTwoSegments) {
   World world;
   world.segments(1, 10, 20);
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
   world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z");
   world.commit(1, Lsn{lsn(16).value - 20}, "2024-03-15T04:00:00Z");  // no summary counts it
   world.commit(1, lsn(16, 5000), "2024-03-15T06:00:00Z");
-  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"}));
+  auto target =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"}));
   EXPECT_EQ(target.last_commit->time, at("2024-03-15T04:00:00Z"));
 }
 
@@ -271,8 +290,10 @@ TEST(TargetResolution, RefusesWhatLiesAfterTheLastWal) {
 World with_gap() {
   World world;
   world.segments(1, 10, 19).segments(1, 22, 40);
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
-  world.backup(BackupType::full, "2024-03-15T10:00:00Z", "2024-03-15T10:05:00Z", {TimelineId{1}, lsn(25, 40)}, lsn(26, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T10:00:00Z", "2024-03-15T10:05:00Z", {TimelineId{1}, lsn(25, 40)},
+               lsn(26, 300));
   world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(30, 1000), "2024-03-15T12:00:00Z");
   return world;
 }
@@ -287,9 +308,11 @@ TEST(TargetResolution, RefusesAMomentInAGapAndNamesBothItsEdges) {
 
 TEST(TargetResolution, NeverReplaysOverAGap) {
   auto world = with_gap();
-  auto after = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 11:00:00"}));
+  auto after =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 11:00:00"}));
   EXPECT_EQ(after.backup.label.text(), "20240315T100000Z-full");
-  auto before = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 02:00:00"}));
+  auto before =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 02:00:00"}));
   EXPECT_EQ(before.backup.label.text(), "20240315T000000Z-full");
   EXPECT_EQ(before.limit, lsn(20));
   // The older full, asked for by name, leads no further than the gap.
@@ -299,13 +322,18 @@ TEST(TargetResolution, NeverReplaysOverAGap) {
 
 TEST(TargetResolution, TakesTheNewestBackupThatEndedBeforeTheMoment) {
   auto world = a_day();
-  world.backup(BackupType::full, "2024-03-15T09:00:00Z", "2024-03-15T09:30:00Z", {TimelineId{1}, lsn(20, 2000)}, lsn(20, 3000));
-  EXPECT_EQ(MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 09:15:00"})).backup.label.text(),
+  world.backup(BackupType::full, "2024-03-15T09:00:00Z", "2024-03-15T09:30:00Z", {TimelineId{1}, lsn(20, 2000)},
+               lsn(20, 3000));
+  EXPECT_EQ(MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 09:15:00"}))
+                .backup.label.text(),
             "20240315T000000Z-full");  // still running then
-  EXPECT_EQ(MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 09:30:00"})).backup.label.text(),
+  EXPECT_EQ(MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 09:30:00"}))
+                .backup.label.text(),
             "20240315T090000Z-full");
-  EXPECT_EQ(MUST(world.resolve({.type = "full", .date = "20240315T000000Z-full", .point_in_time = "2024-03-15 14:30:00"})).backup.label.text(),
-            "20240315T000000Z-full");
+  EXPECT_EQ(
+      MUST(world.resolve({.type = "full", .date = "20240315T000000Z-full", .point_in_time = "2024-03-15 14:30:00"}))
+          .backup.label.text(),
+      "20240315T000000Z-full");
   EXPECT_KIND(world.resolve({.type = "full", .date = "20240315T090000Z-full", .point_in_time = "2024-03-15 09:15:00"}),
               ErrorKind::not_found);
 }
@@ -339,7 +367,8 @@ TEST(TargetResolution, TransactionLogsMeanTheLastCommitOfTheDaysNewestLogBackup)
 
 TEST(TargetResolution, TransactionLogsNeedABaseWithoutAGap) {
   auto world = with_gap();
-  world.log("2024-03-15T09:00:00Z", 1, lsn(22), lsn(25), "2024-03-15T09:00:10Z");  // behind the gap, before the new full
+  world.log("2024-03-15T09:00:00Z", 1, lsn(22), lsn(25),
+            "2024-03-15T09:00:10Z");  // behind the gap, before the new full
   EXPECT_KIND(world.resolve({.type = "transaction_logs", .date = "20240315"}), ErrorKind::not_found);
 }
 
@@ -381,27 +410,32 @@ TEST(TargetResolution, RefusesAMomentOnTwoTimelinesAndShowsBoth) {
   EXPECT_THAT(both.error().message(), HasSubstr("timeline 2"));
   EXPECT_THAT(both.error().hint(), HasSubstr("--target-timeline"));
 
-  auto first = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 1}));
+  auto first = MUST(world.resolve(
+      {.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 1}));
   EXPECT_EQ(first.recovery.timeline, TimelineId{1});
   EXPECT_EQ(first.last_commit->time, at("2024-03-15T14:00:00Z"));
-  auto second = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 2}));
+  auto second = MUST(world.resolve(
+      {.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 2}));
   EXPECT_EQ(second.recovery.timeline, TimelineId{2});
   EXPECT_EQ(second.last_commit->time, at("2024-03-15T14:10:00Z"));
 }
 
 TEST(TargetResolution, WhatLiesBeforeTheForkIsOnOneTimeline) {
-  auto target = MUST(with_two_timelines().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 10:30:00"}));
+  auto target = MUST(with_two_timelines().resolve(
+      {.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 10:30:00"}));
   EXPECT_EQ(target.recovery.timeline, TimelineId{1});
   EXPECT_EQ(target.last_commit->time, at("2024-03-15T10:00:00Z"));
 }
 
 TEST(TargetResolution, FollowsAPromotionFromAnOlderBackup) {
   World world;  // a failover: timeline 1 ended with the fork
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
   world.segments(1, 10, 22).fork(2, 1, lsn(23, 5000)).segments(2, 23, 40);
   world.commit(1, lsn(20, 1000), "2024-03-15T09:00:00Z").commit(2, lsn(30, 1000), "2024-03-15T15:00:00Z");
   world.commit(2, lsn(31, 1000), "2024-03-15T16:00:00Z");
-  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 15:30:00"}));
+  auto target =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 15:30:00"}));
   EXPECT_EQ(target.recovery.timeline, TimelineId{2});
   EXPECT_EQ(target.last_commit->time, at("2024-03-15T15:00:00Z"));
   EXPECT_EQ(target.limit, lsn(41));
@@ -410,10 +444,13 @@ TEST(TargetResolution, FollowsAPromotionFromAnOlderBackup) {
 
 TEST(TargetResolution, NeverUsesABackupTakenAfterTheFork) {
   auto world = with_two_timelines();
-  world.backup(BackupType::full, "2024-03-15T13:00:00Z", "2024-03-15T13:05:00Z", {TimelineId{1}, lsn(24, 2000)}, lsn(24, 3000));
-  auto second = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 2}));
+  world.backup(BackupType::full, "2024-03-15T13:00:00Z", "2024-03-15T13:05:00Z", {TimelineId{1}, lsn(24, 2000)},
+               lsn(24, 3000));
+  auto second = MUST(world.resolve(
+      {.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 2}));
   EXPECT_EQ(second.backup.label.text(), "20240315T000000Z-full");
-  auto first = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 1}));
+  auto first = MUST(world.resolve(
+      {.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 14:30:00", .target_timeline = 1}));
   EXPECT_EQ(first.backup.label.text(), "20240315T130000Z-full");
 }
 
@@ -441,7 +478,8 @@ TEST(TargetResolution, ReachesPositions) {
 
 TEST(TargetResolution, FindsTransactionsAndRestorePoints) {
   auto world = a_day();
-  world.backup(BackupType::full, "2024-03-15T09:00:00Z", "2024-03-15T09:30:00Z", {TimelineId{1}, lsn(20, 2000)}, lsn(20, 3000));
+  world.backup(BackupType::full, "2024-03-15T09:00:00Z", "2024-03-15T09:30:00Z", {TimelineId{1}, lsn(20, 2000)},
+               lsn(20, 3000));
   WalEvent restore_point;
   restore_point.kind = WalEvent::Kind::restore_point;
   restore_point.start = lsn(13, 500);
@@ -488,12 +526,14 @@ TEST(TargetResolution, SaysWhenThereIsNothing) {
 
 TEST(TargetResolution, LooksAtFewSegmentsOfALongHistory) {
   World world;
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)}, lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
   world.segments(1, 10, 20'000);
   for (uint64_t n = 12; n <= 20'000; ++n) {
     world.commit(1, lsn(n, 1000), format_utc(at("2024-03-15T00:10:00Z") + std::chrono::seconds(n)));
   }
-  auto target = MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 03:00:00.5"}));
+  auto target =
+      MUST(world.resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 03:00:00.5"}));
   EXPECT_EQ(target.last_commit->time, at("2024-03-15T03:00:00Z"));
   EXPECT_LT(world.summaries_read, 40);
 }

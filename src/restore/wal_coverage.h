@@ -67,8 +67,8 @@ class WalCoverage {
 
   /// How far the path is there without a gap.
   struct Reach {
-    Lsn end;                              // of the last segment that is there; `from` itself when none is
-    std::optional<SegmentName> missing;   // the first that is not there although later ones of the path are
+    Lsn end;                             // of the last segment that is there; `from` itself when none is
+    std::optional<SegmentName> missing;  // the first that is not there although later ones of the path are
   };
   Reach reach(const WalPath& path, Lsn from) const;
   /// Stored bytes of the segments that hold [from, to), about.
@@ -80,8 +80,8 @@ class WalCoverage {
 
   /// What recovery to a time finds on its way: PostgreSQL stops before the first commit or abort after the time.
   struct TimeSearch {
-    std::optional<postgres::WalEvent> last;   // the last commit at or before the time, after `after`
-    std::optional<postgres::WalEvent> next;   // the commit or abort that makes recovery stop
+    std::optional<postgres::WalEvent> last;  // the last commit at or before the time, after `after`
+    std::optional<postgres::WalEvent> next;  // the commit or abort that makes recovery stop
   };
   Result<TimeSearch> search_time(const WalPath& path, Lsn after, Lsn until, Timestamp time);
   /// The commit whose record ends at `end`. Empty when it cannot be found.

@@ -21,17 +21,22 @@ constexpr std::chrono::milliseconds kWindowPoll(5);
 /// One call. Results: true delivered, false absent.
 class Delivery {
  public:
-  Delivery(const WalGetRequest& request, const OpenRepository& open_repository, const Clock& clock, std::stop_token stop)
+  Delivery(const WalGetRequest& request, const OpenRepository& open_repository, const Clock& clock,
+           std::stop_token stop)
       : request_(request), open_repository_(open_repository), clock_(clock), stop_(std::move(stop)) {}
 
   Result<bool> run() {
     if (request_.plan) plan_ = TRY(read_wal_plan(in_working_directory(*request_.plan)));
     switch (classify_wal_file(request_.file_name)) {
-      case WalFileKind::segment: return segment();
-      case WalFileKind::history: return history();
+      case WalFileKind::segment:
+        return segment();
+      case WalFileKind::history:
+        return history();
       case WalFileKind::partial:
-      case WalFileKind::backup_history: return other_file();
-      case WalFileKind::unknown: break;
+      case WalFileKind::backup_history:
+        return other_file();
+      case WalFileKind::unknown:
+        break;
     }
     return Error(ErrorKind::invalid, fmt::format("\"{}\" is no name of a WAL file", request_.file_name));
   }
@@ -125,7 +130,8 @@ class Delivery {
       auto history = TRY(postgres::parse_timeline_history(timeline, text));
       for (const auto& entry : history.entries) {
         if (entry.timeline == name.timeline && entry.end && *entry.end >= name.end(segment_size)) {
-          return std::optional(fmt::format("timeline {} forked off after it, at {}", timeline.value, entry.end->to_string()));
+          return std::optional(
+              fmt::format("timeline {} forked off after it, at {}", timeline.value, entry.end->to_string()));
         }
       }
     }

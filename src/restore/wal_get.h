@@ -17,10 +17,10 @@ inline constexpr int kWalAbsent = 1;
 inline constexpr int kWalFailed = 126;
 
 struct WalGetRequest {
-  std::string file_name;            // %f
-  std::string path;                 // %p, relative to the working directory
-  std::optional<std::string> plan;  // of a restore; relative to the working directory
-  std::string working_directory = ".";  // the data directory: where PostgreSQL runs restore_command
+  std::string file_name;                             // %f
+  std::string path;                                  // %p, relative to the working directory
+  std::optional<std::string> plan;                   // of a restore; relative to the working directory
+  std::string working_directory = ".";               // the data directory: where PostgreSQL runs restore_command
   std::chrono::milliseconds window_timeout{60'000};  // for a segment that the restore is just fetching
 };
 

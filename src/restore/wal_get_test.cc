@@ -68,7 +68,8 @@ class WalGet : public ::testing::Test {
     MUST(replace_file(data() + "/" + kWalPlanFile, as_bytes(text), 0600));
   }
   WalGetOutcome get(const std::string& file_name, bool with_plan = false) {
-    WalGetRequest request{.file_name = file_name, .path = "pg_wal/RECOVERYXLOG", .plan = {}, .working_directory = data()};
+    WalGetRequest request{
+        .file_name = file_name, .path = "pg_wal/RECOVERYXLOG", .plan = {}, .working_directory = data()};
     if (with_plan) request.plan = kWalPlanFile;
     request.window_timeout = std::chrono::milliseconds(10'000);
     return wal_get(request, open_, clock_, {});
@@ -187,7 +188,8 @@ TEST_F(WalGet, FailsAbove125WhenAKeyIsMissing) {
 }
 
 TEST_F(WalGet, FailsAbove125WhenTheRepositoryCannotBeOpenedOrRead) {
-  for (auto kind : {ErrorKind::not_found, ErrorKind::denied, ErrorKind::transient, ErrorKind::invalid, ErrorKind::internal}) {
+  for (auto kind :
+       {ErrorKind::not_found, ErrorKind::denied, ErrorKind::transient, ErrorKind::invalid, ErrorKind::internal}) {
     open_ = [kind]() -> Result<repository::Repository*> { return Error(kind, "no repository"); };
     EXPECT_EQ(get(name_of(kOne, 5)).exit_code, 126) << to_string(kind);
     EXPECT_EQ(get("00000002.history").exit_code, 126) << to_string(kind);
@@ -195,7 +197,8 @@ TEST_F(WalGet, FailsAbove125WhenTheRepositoryCannotBeOpenedOrRead) {
   store(kOne, 4);
   for (auto operation : {storage::StoreOperation::get, storage::StoreOperation::list}) {
     storage::FaultyStore faulty(repository_.store(), clock_);
-    auto opened = MUST(repository::Repository::open_for_reading({"spendsync", ""}, std::nullopt, repository_.collaborators(faulty)));
+    auto opened = MUST(
+        repository::Repository::open_for_reading({"spendsync", ""}, std::nullopt, repository_.collaborators(faulty)));
     faulty.reset();
     faulty.add({.operation = operation, .persistent = true, .kind = ErrorKind::transient});
     open_ = [&]() -> Result<repository::Repository*> { return opened.get(); };
@@ -204,11 +207,13 @@ TEST_F(WalGet, FailsAbove125WhenTheRepositoryCannotBeOpenedOrRead) {
 }
 
 TEST_F(WalGet, FailsAbove125ForWrongArguments) {
-  for (const char* name : {"", "nonsense", "000000010000000000000005.extra", "../../etc/passwd", "00000001000000000000000G"}) {
+  for (const char* name :
+       {"", "nonsense", "000000010000000000000005.extra", "../../etc/passwd", "00000001000000000000000G"}) {
     EXPECT_EQ(get(name).exit_code, 126) << name;
   }
   store(kOne, 5);
-  WalGetRequest nowhere{.file_name = name_of(kOne, 5), .path = "no/such/directory/X", .plan = {}, .working_directory = data()};
+  WalGetRequest nowhere{
+      .file_name = name_of(kOne, 5), .path = "no/such/directory/X", .plan = {}, .working_directory = data()};
   EXPECT_EQ(wal_get(nowhere, open_, clock_, {}).exit_code, 126);
 }
 
@@ -217,7 +222,8 @@ TEST_F(WalGet, StopsAbove125AndNeverWith143) {
   stopped.request_stop();
   write_plan(plan());
   MUST(replace_file(window() + "/" + unfinished_segment(name_of(kOne, 7)), {}, 0600));
-  WalGetRequest request{.file_name = name_of(kOne, 7), .path = "pg_wal/RECOVERYXLOG", .plan = kWalPlanFile, .working_directory = data()};
+  WalGetRequest request{
+      .file_name = name_of(kOne, 7), .path = "pg_wal/RECOVERYXLOG", .plan = kWalPlanFile, .working_directory = data()};
   EXPECT_EQ(wal_get(request, open_, clock_, stopped.get_token()).exit_code, 126);
 }
 
@@ -372,7 +378,10 @@ TEST_F(WalGet, WindowHoldsAFewSegmentsAndMovesOnAsTheyAreTaken) {
   write_plan(plan());
   auto source = archive();
   Log log({LogLevel::error, Log::Format::console, 2}, clock_);
-  WalWindow::Settings settings{.directory = window(), .segments = plan().segments(), .segment_size = kSegment, .ahead = 2,
+  WalWindow::Settings settings{.directory = window(),
+                               .segments = plan().segments(),
+                               .segment_size = kSegment,
+                               .ahead = 2,
                                .poll_interval = std::chrono::milliseconds(1)};
   auto ahead = WalWindow::start(source, settings, clock_, log, {});
   for (uint64_t n = 5; n <= 9; ++n) {
@@ -388,8 +397,11 @@ TEST_F(WalGet, WindowThatCannotFetchLeavesTheAnswerToWalGet) {
   auto source = archive();
   Log log({LogLevel::error, Log::Format::console, 2}, clock_);
   {
-    auto ahead = WalWindow::start(source, {.directory = window(), .segments = plan().segments(), .segment_size = kSegment,
-                                           .poll_interval = std::chrono::milliseconds(1)},
+    auto ahead = WalWindow::start(source,
+                                  {.directory = window(),
+                                   .segments = plan().segments(),
+                                   .segment_size = kSegment,
+                                   .poll_interval = std::chrono::milliseconds(1)},
                                   clock_, log, {});
     EXPECT_EQ(get(name_of(kOne, 5), true).exit_code, 0);
     EXPECT_EQ(get(name_of(kOne, 7), true).exit_code, 126);

@@ -26,11 +26,11 @@ struct WalPlan {
   std::string plan_id;
   std::string cluster;
   SystemIdentifier system_identifier;
-  uint32_t segment_size = 0;              // bytes
-  std::vector<Stretch> stretches;         // in the order of replay
-  std::optional<Stretch> in_backup;       // the backup's own WAL, which lies in pg_wal already
-  std::vector<TimelineId> histories;      // history files that the repository has
-  std::string window;                     // directory with prefetched segments; empty: none
+  uint32_t segment_size = 0;          // bytes
+  std::vector<Stretch> stretches;     // in the order of replay
+  std::optional<Stretch> in_backup;   // the backup's own WAL, which lies in pg_wal already
+  std::vector<TimelineId> histories;  // history files that the repository has
+  std::string window;                 // directory with prefetched segments; empty: none
   bool operator==(const WalPlan&) const = default;
 
   bool contains(SegmentName name) const;

@@ -16,12 +16,14 @@ std::unique_ptr<WalWindow> WalWindow::start(repository::WalArchive& archive, Set
   auto window = std::unique_ptr<WalWindow>(new WalWindow(archive, std::move(settings), clock, log, std::move(stop)));
   auto* self = window.get();
   for (unsigned i = 0; i < window->settings_.workers; ++i) {
-    window->group_.spawn(fmt::format("wal-window-{}", i), [self](std::stop_token inner) { return self->work(std::move(inner)); });
+    window->group_.spawn(fmt::format("wal-window-{}", i),
+                         [self](std::stop_token inner) { return self->work(std::move(inner)); });
   }
   return window;
 }
 
-WalWindow::WalWindow(repository::WalArchive& archive, Settings settings, const Clock& clock, Log& log, std::stop_token stop)
+WalWindow::WalWindow(repository::WalArchive& archive, Settings settings, const Clock& clock, Log& log,
+                     std::stop_token stop)
     : archive_(archive), settings_(std::move(settings)), clock_(clock), log_(log), group_(std::move(stop)) {}
 
 WalWindow::~WalWindow() {
@@ -55,8 +57,8 @@ Result<void> WalWindow::work(std::stop_token stop) {
     }
     waiting_.erase(*index);
     failed_ = true;
-    log_.debug("WAL is no longer fetched ahead", {{"segment", name.file_name(settings_.segment_size)},
-                                                  {"error", fetched.error().message()}});
+    log_.debug("WAL is no longer fetched ahead",
+               {{"segment", name.file_name(settings_.segment_size)}, {"error", fetched.error().message()}});
   }
   return {};
 }

@@ -22,7 +22,7 @@ class WalWindow {
  public:
   static constexpr unsigned kAhead = 16;  // segments; 256 MiB of 16 MiB ones on disk
   struct Settings {
-    std::string directory;  // exists, 0700
+    std::string directory;              // exists, 0700
     std::vector<SegmentName> segments;  // in the order of replay
     uint32_t segment_size = 0;
     unsigned ahead = kAhead;
@@ -30,8 +30,8 @@ class WalWindow {
     std::chrono::milliseconds poll_interval{20};
   };
   /// All references outlive it.
-  static std::unique_ptr<WalWindow> start(repository::WalArchive& archive, Settings settings, const Clock& clock, Log& log,
-                                          std::stop_token stop);
+  static std::unique_ptr<WalWindow> start(repository::WalArchive& archive, Settings settings, const Clock& clock,
+                                          Log& log, std::stop_token stop);
   /// Stops the threads.
   ~WalWindow();
   /// Segments that were put into the window so far.

@@ -1,4 +1,6 @@
 // `backup full` of a real server: what it holds, what it says about damage, and that it starts again by itself.
+#include "backup/full_backup.h"
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,7 +8,6 @@
 #include <map>
 #include <thread>
 
-#include "backup/full_backup.h"
 #include "base/process_identity.h"
 #include "base/testing.h"
 #include "crypto/key_file_wrapper.h"
@@ -101,7 +102,9 @@ class FullBackupTest : public ::testing::Test {
     }
     return target;
   }
-  std::string relation(const std::string& name) const { return server_.psql("SELECT pg_relation_filepath('" + name + "')"); }
+  std::string relation(const std::string& name) const {
+    return server_.psql("SELECT pg_relation_filepath('" + name + "')");
+  }
 
   RealServer server_;
   SystemClock clock_;
@@ -139,15 +142,17 @@ TEST_F(FullBackupTest, StartsAgainByItselfFromWhatItHoldsWhileTheServerWasWritin
 
   auto target = materialize(report.label);
   auto options = "-c unix_socket_directories=" + server_.directory() + " -c port=5433 -c archive_mode=off";
-  server_.run({server_.bin_directory() + "/pg_ctl", "start", "-w", "-D", target, "-o", options, "-l", path("restored.log")});
+  server_.run(
+      {server_.bin_directory() + "/pg_ctl", "start", "-w", "-D", target, "-o", options, "-l", path("restored.log")});
   auto query = [&](const std::string& sql) {
     auto text = server_.run({"psql", "-X", "-A", "-t", "-q", "-h", server_.directory(), "-p", "5433", "-U", "postgres",
                              "-c", sql, "postgres"});
     text.pop_back();
     return text;
   };
-  auto balances = query("SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers),"
-                        " (SELECT sum(bbalance) FROM pgbench_branches), (SELECT coalesce(sum(delta), 0) FROM pgbench_history)");
+  auto balances = query(
+      "SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers),"
+      " (SELECT sum(bbalance) FROM pgbench_branches), (SELECT coalesce(sum(delta), 0) FROM pgbench_history)");
   EXPECT_EQ(query("SELECT count(*) FROM pgbench_accounts"), "300000");
   server_.run({server_.bin_directory() + "/pg_ctl", "stop", "-w", "-D", target, "-m", "fast"});
   auto first = balances.substr(0, balances.find('|'));
@@ -258,8 +263,8 @@ class StoppingProgress final : public Progress {
 };
 
 TEST_F(FullBackupTest, StopsInEveryPhaseAndListsNothing) {
-  for (const char* phase : {"checking", "waiting for the checkpoint", "copying files", "copying WAL", "delivering WAL",
-                            "finishing"}) {
+  for (const char* phase :
+       {"checking", "waiting for the checkpoint", "copying files", "copying WAL", "delivering WAL", "finishing"}) {
     StoppingProgress progress(phase);
     FullBackup backup(settings(), {collaborators(), progress});
     EXPECT_KIND(backup.run(progress.stop.get_token()), ErrorKind::cancelled);
@@ -283,8 +288,7 @@ TEST_F(FullBackupTest, RefusesAnotherClustersRepository) {
 TEST_F(FullBackupTest, NeedsNoSuperuserAndNamesTheRightThatIsMissing) {
   server_.psql("CREATE ROLE backup LOGIN");
   auto by_role = settings();
-  by_role.connection.connection_string =
-      "host=" + server_.directory() + " port=5432 user=backup dbname=postgres";
+  by_role.connection.connection_string = "host=" + server_.directory() + " port=5432 user=backup dbname=postgres";
   server_.psql("GRANT pg_read_all_settings TO backup");
   auto denied = try_backup(by_role);
   EXPECT_KIND(denied, ErrorKind::denied);

@@ -30,7 +30,8 @@ void LedgerClients::run(std::stop_token stop, int client) {
   auto& seen = seen_[static_cast<size_t>(client)];
   for (int64_t number = 0; !stop.stop_requested(); ++number) {
     AcknowledgedCommit commit{.id = client * kIdsPerClient + number, .begun = clock_.now(), .acknowledged = {}};
-    auto inserted = connection->query("insert into public.ledger values ($1, repeat('x', 200))", {std::to_string(commit.id)});
+    auto inserted =
+        connection->query("insert into public.ledger values ($1, repeat('x', 200))", {std::to_string(commit.id)});
     if (!inserted) return;  // the server is gone: that is what disasters are
     commit.acknowledged = clock_.now();
     seen.push_back(commit);

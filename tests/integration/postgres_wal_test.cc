@@ -64,7 +64,8 @@ std::vector<std::string> lines_of_waldump(const std::string& output) {
     size_t time = text.find("20");  // the year; ids in these tests are far from it
     Lsn lsn = MUST(Lsn::parse(after(line, "lsn: ")));
     Timestamp when = MUST(parse_rfc3339(text.substr(time, 26) + "Z"));
-    lines.push_back(fmt::format("{} {} {} {}", lsn.to_string(), transaction, is_commit ? "commit" : "abort", format_utc(when)));
+    lines.push_back(
+        fmt::format("{} {} {} {}", lsn.to_string(), transaction, is_commit ? "commit" : "abort", format_utc(when)));
   }
   return lines;
 }
@@ -72,7 +73,8 @@ std::vector<std::string> lines_of_waldump(const std::string& output) {
 TEST(WalOfARealServer, EveryCommitAgreesWithPgWaldump) {
   RealServer server(server_settings());
   server.start();
-  Lsn start = MUST(Lsn::parse(server.psql("SELECT pg_walfile_name(pg_switch_wal()); SELECT pg_current_wal_lsn()").substr(25)));
+  Lsn start =
+      MUST(Lsn::parse(server.psql("SELECT pg_walfile_name(pg_switch_wal()); SELECT pg_current_wal_lsn()").substr(25)));
   server.pgbench({"-i", "-q", "-s", "2"});
   server.pgbench({"-c", "4", "-j", "2", "-t", "500"});
   server.psql("CREATE TABLE t (a int)");
@@ -111,9 +113,10 @@ TEST(WalOfARealServer, EveryCommitAgreesWithPgWaldump) {
       return {};
     }));
   }
-  auto dumped = MUST(run_command(server.command({"/usr/bin/env", "TZ=UTC", spendsync::testing::client_directory() + "/pg_waldump", "-p", wal, "-s",
-                                                 start.to_string(), "-e", current, "-r", "Transaction"}),
-                                 {}, std::chrono::seconds(60)));
+  auto dumped =
+      MUST(run_command(server.command({"/usr/bin/env", "TZ=UTC", spendsync::testing::client_directory() + "/pg_waldump",
+                                       "-p", wal, "-s", start.to_string(), "-e", current, "-r", "Transaction"}),
+                       {}, std::chrono::seconds(60)));
   auto theirs = lines_of_waldump(dumped.out);
   EXPECT_GT(theirs.size(), 2000u);
   EXPECT_EQ(ours, theirs);
@@ -256,7 +259,8 @@ TEST_F(WalReceiverOnAServer, SaysWhenTheServerHasRemovedTheWal) {
   begin({{"wal_keep_size", "0"}, {"max_wal_size", "2MB"}, {"min_wal_size", "2MB"}});
   WalPosition old = start_;
   MUST(drop_slot(*control_, kSlot));
-  for (int i = 0; i < 8; ++i) server_->psql("SELECT pg_logical_emit_message(true, 'x', repeat('y', 900000)); SELECT pg_switch_wal()");
+  for (int i = 0; i < 8; ++i)
+    server_->psql("SELECT pg_logical_emit_message(true, 'x', repeat('y', 900000)); SELECT pg_switch_wal()");
   server_->psql("CHECKPOINT");
   MUST(create_slot(*control_, kSlot));
   start_ = old;
@@ -306,7 +310,8 @@ TEST_F(WalReceiverOnAServer, StopsWhenAsked) {
     while (!server_ || server_->psql("SELECT active FROM pg_replication_slots") != "t") std::this_thread::yield();
     stop.request_stop();
   });
-  EXPECT_KIND(WalReceiver::run(settings(Lsn{UINT64_MAX}), delivered.handlers(), stop.get_token()), ErrorKind::cancelled);
+  EXPECT_KIND(WalReceiver::run(settings(Lsn{UINT64_MAX}), delivered.handlers(), stop.get_token()),
+              ErrorKind::cancelled);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // Transaction-log backups of a real server: the slot, the proof that nothing is missing, and what happens when it is.
+#include "backup/transaction_logs.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +10,6 @@
 #include <memory>
 #include <thread>
 
-#include "backup/transaction_logs.h"
 #include "backup/wal_push.h"
 #include "backup/wal_range.h"
 #include "base/testing.h"
@@ -38,7 +39,9 @@ class TransactionLogs : public ::testing::Test {
   void begin(std::map<std::string, std::string> configuration = {}) {
     RealServerSettings settings;
     settings.wal_segment_size_mib = 1;
-    settings.configuration = {{"track_commit_timestamp", "on"}, {"wal_keep_size", "1GB"}, {"max_wal_size", "64MB"},
+    settings.configuration = {{"track_commit_timestamp", "on"},
+                              {"wal_keep_size", "1GB"},
+                              {"max_wal_size", "64MB"},
                               {"max_slot_wal_keep_size", "512MB"}};
     for (auto& [name, value] : configuration) settings.configuration[name] = value;
     server_ = std::make_unique<RealServer>(settings);
@@ -53,10 +56,11 @@ class TransactionLogs : public ::testing::Test {
     store_ = MUST(storage::DirectoryStore::open({directory_.path() + "/repository", true}));
     auto control = connect();
     auto server = MUST(postgres::read_server_info(control));
-    repository::ClusterIdentity identity{"test", server.system_identifier, server.version / 10000, server.catalog_version,
-                                         server.page_size, server.wal_segment_size, server.relation_segment_size};
-    repository_ = MUST(repository::Repository::open_for_writing(
-        {"test", ""}, identity, {*store_, {wrapper_.get()}, random_, clock_, log_}));
+    repository::ClusterIdentity identity{
+        "test",           server.system_identifier, server.version / 10000,      server.catalog_version,
+        server.page_size, server.wal_segment_size,  server.relation_segment_size};
+    repository_ = MUST(repository::Repository::open_for_writing({"test", ""}, identity,
+                                                                {*store_, {wrapper_.get()}, random_, clock_, log_}));
     archive_ = std::make_unique<repository::WalArchive>(*repository_, repository::WalArchive::Settings{});
   }
 
@@ -85,16 +89,19 @@ class TransactionLogs : public ::testing::Test {
   /// Commits a row; its commit time as the server knows it.
   Timestamp insert(int id) {
     server_->psql(fmt::format("INSERT INTO ledger VALUES ({})", id));
-    return MUST(parse_rfc3339(server_->psql(
-        fmt::format("SELECT to_char(pg_xact_commit_timestamp(xmin) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-                    " FROM ledger WHERE id = {}", id))));
+    return MUST(parse_rfc3339(server_->psql(fmt::format(
+        "SELECT to_char(pg_xact_commit_timestamp(xmin) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        " FROM ledger WHERE id = {}",
+        id))));
   }
   void write_wal(int megabytes) {
     for (int i = 0; i < megabytes; ++i) {
       server_->psql("SELECT pg_logical_emit_message(true, 'x', repeat('y', 900000)); SELECT pg_switch_wal()");
     }
   }
-  Bytes wal_file(const std::string& name) const { return MUST(read_file(server_->data_directory() + "/pg_wal/" + name)); }
+  Bytes wal_file(const std::string& name) const {
+    return MUST(read_file(server_->data_directory() + "/pg_wal/" + name));
+  }
 
   /// Every segment of the ranges is in the repository and is what the server wrote.
   void expect_stored(const std::vector<repository::WalRange>& ranges) {
@@ -294,7 +301,8 @@ TEST_F(TransactionLogs, OtherBytesUnderASegmentsNameAreALoudConflict) {
   auto result = try_run();
   // Where it was found first decides the words: streamed over it, or read back.
   ASSERT_FALSE(result);
-  EXPECT_TRUE(result.error().is(ErrorKind::conflict) || result.error().is(ErrorKind::corrupt)) << describe(result.error());
+  EXPECT_TRUE(result.error().is(ErrorKind::conflict) || result.error().is(ErrorKind::corrupt))
+      << describe(result.error());
   EXPECT_TRUE(MUST(repository::Catalog::load(*repository_, {})).logs().size() == 1);
 }
 

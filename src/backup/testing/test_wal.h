@@ -13,8 +13,8 @@ class SmallWal {
 
   SmallWal() {
     identity = {"small", TestRepository::kSystem, 15, 202209061, 8192, kSegmentSize, 1u << 30};
-    repository = MUST(repository::Repository::open_for_writing({"small", ""}, identity,
-                                                               world.collaborators(world.store())));
+    repository =
+        MUST(repository::Repository::open_for_writing({"small", ""}, identity, world.collaborators(world.store())));
     archive = std::make_unique<repository::WalArchive>(*repository, repository::WalArchive::Settings{});
   }
 

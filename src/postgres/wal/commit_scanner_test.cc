@@ -18,10 +18,11 @@ Scan scan(WalBuilder& builder, uint64_t first, uint64_t last) {
   CommitScanner scanner({builder.settings().segment_size, builder.settings().major_version});
   Scan found;
   for (uint64_t number = first; number <= last && found.result; ++number) {
-    found.result = scanner.feed(builder.name(number), builder.segment(number), [&](const WalEvent& event) -> Result<void> {
-      found.events.push_back(event);
-      return {};
-    });
+    found.result =
+        scanner.feed(builder.name(number), builder.segment(number), [&](const WalEvent& event) -> Result<void> {
+          found.events.push_back(event);
+          return {};
+        });
   }
   return found;
 }
@@ -70,9 +71,9 @@ TEST(CommitScanner, FindsThePreparedTransactionBehindEverythingElse) {
     bool has_statistics = major >= 15;
     uint32_t info = 1u | 2u | 4u | 8u | 16u | 128u | (has_statistics ? 256u : 0u);
     std::string data = integer(WalBuilder::to_postgres(at("2024-03-15T14:30:00Z"))) + integer(info);
-    data += integer(uint32_t{5}) + integer(uint32_t{1663});                           // database
-    data += integer(uint32_t{3}) + std::string(12, 's');                              // subtransactions
-    data += integer(uint32_t{2}) + std::string(24, 'r');                              // relations
+    data += integer(uint32_t{5}) + integer(uint32_t{1663});  // database
+    data += integer(uint32_t{3}) + std::string(12, 's');     // subtransactions
+    data += integer(uint32_t{2}) + std::string(24, 'r');     // relations
     if (has_statistics) data += integer(uint32_t{2}) + std::string(major >= 18 ? 32 : 24, 't');
     std::string abort_data = data;
     data += integer(uint32_t{4}) + std::string(64, 'i');  // invalidations: commits only
@@ -135,9 +136,12 @@ TEST(CommitScanner, RefusesForgedRecordsWithARightChecksum) {
   EXPECT_KIND(kind_of({.resource_manager = 1, .info = 0x00, .main_data = integer(INT64_MAX)}), ErrorKind::corrupt);
   EXPECT_KIND(kind_of({.resource_manager = 1, .info = 0x00, .main_data = integer(INT64_MIN)}), ErrorKind::corrupt);
   EXPECT_KIND(kind_of({.resource_manager = 1, .info = 0xB0, .main_data = time}), ErrorKind::corrupt);
-  EXPECT_KIND(kind_of({.resource_manager = 1, .info = 0xB0, .main_data = time + integer(uint32_t{2 | 16}) + integer(UINT32_MAX)}),
+  EXPECT_KIND(
+      kind_of(
+          {.resource_manager = 1, .info = 0xB0, .main_data = time + integer(uint32_t{2 | 16}) + integer(UINT32_MAX)}),
+      ErrorKind::corrupt);
+  EXPECT_KIND(kind_of({.resource_manager = 0, .info = 0x70, .main_data = time + "no room for a name"}),
               ErrorKind::corrupt);
-  EXPECT_KIND(kind_of({.resource_manager = 0, .info = 0x70, .main_data = time + "no room for a name"}), ErrorKind::corrupt);
 }
 
 }  // namespace

@@ -17,9 +17,9 @@ inline constexpr uint32_t kSmallestWalPage = 1u << 10;
 inline constexpr uint32_t kLargestWalPage = 64u << 10;
 
 /// xlp_info.
-inline constexpr uint16_t kFirstIsContinuation = 0x0001;           // XLP_FIRST_IS_CONTRECORD
-inline constexpr uint16_t kLongHeader = 0x0002;                    // XLP_LONG_HEADER
-inline constexpr uint16_t kBackupRemovable = 0x0004;               // XLP_BKP_REMOVABLE
+inline constexpr uint16_t kFirstIsContinuation = 0x0001;             // XLP_FIRST_IS_CONTRECORD
+inline constexpr uint16_t kLongHeader = 0x0002;                      // XLP_LONG_HEADER
+inline constexpr uint16_t kBackupRemovable = 0x0004;                 // XLP_BKP_REMOVABLE
 inline constexpr uint16_t kFirstIsOverwrittenContinuation = 0x0008;  // XLP_FIRST_IS_OVERWRITE_CONTRECORD
 inline constexpr uint16_t kAllPageFlags = 0x000F;
 

@@ -88,9 +88,8 @@ class ReceiverSession {
   // ---- one timeline ----
 
   Result<void> start_streaming() {
-    std::string command =
-        fmt::format("START_REPLICATION SLOT {} PHYSICAL {} TIMELINE {}", quote_identifier(settings_.slot),
-                    received_.to_string(), timeline_.value);
+    std::string command = fmt::format("START_REPLICATION SLOT {} PHYSICAL {} TIMELINE {}",
+                                      quote_identifier(settings_.slot), received_.to_string(), timeline_.value);
     if (PQsendQuery(pq_, command.c_str()) == 0) return session_error(pq_, "starting replication");
     PgResult result = TRY(next_result());
     if (result == nullptr) return session_error(pq_, "starting replication");
@@ -320,7 +319,8 @@ class ReceiverSession {
     segment_.resize(std::min<size_t>(segment_.size(), inside));
     if (!segment_.empty()) {
       TRY(wait_until_durable());
-      TRY(handlers_.on_partial(SegmentName::containing(timeline_, next.switch_point, settings_.segment_size), segment_));
+      TRY(handlers_.on_partial(SegmentName::containing(timeline_, next.switch_point, settings_.segment_size),
+                               segment_));
     }
     segment_.clear();
     timeline_ = next.next;

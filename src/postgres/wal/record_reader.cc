@@ -13,7 +13,7 @@ namespace spendsync::postgres {
 
 namespace {
 
-constexpr size_t kCrcOffset = 20;          // of xl_crc: the CRC covers what follows the header, then the header up to here
+constexpr size_t kCrcOffset = 20;  // of xl_crc: the CRC covers what follows the header, then the header up to here
 constexpr uint8_t kMaxBuiltinResource = 21;  // RM_LOGICALMSG_ID
 constexpr uint8_t kMinCustomResource = 128;  // 15+
 
@@ -82,9 +82,9 @@ struct WalRecordReader::State {
 
 Result<void> WalRecordReader::State::begin_segment(SegmentName name, ByteView bytes) {
   if (bytes.size() > settings.segment_size) {
-    return Error(ErrorKind::invalid, fmt::format("WAL segment {} has {} bytes, more than a segment's {}",
-                                                 name.file_name(settings.segment_size), bytes.size(),
-                                                 settings.segment_size));
+    return Error(ErrorKind::invalid,
+                 fmt::format("WAL segment {} has {} bytes, more than a segment's {}",
+                             name.file_name(settings.segment_size), bytes.size(), settings.segment_size));
   }
   bool forked = last_segment && name.timeline > last_segment->timeline && name.number == last_segment->number;
   bool follows = last_segment && name.timeline >= last_segment->timeline && name.number == last_segment->number + 1;
@@ -260,10 +260,11 @@ Result<void> WalRecordReader::State::continue_record(const PageHeader& header) {
     return {};
   }
   ByteView bytes = page.subspan(position, wanted);
-  size_t of_header = static_cast<size_t>(std::min<uint64_t>(
-      wanted, record_have < kRecordHeaderSize ? kRecordHeaderSize - record_have : 0));
+  size_t of_header = static_cast<size_t>(
+      std::min<uint64_t>(wanted, record_have < kRecordHeaderSize ? kRecordHeaderSize - record_have : 0));
   size_t room = settings.record_size_max - std::min(settings.record_size_max, record_bytes.size());
-  record_bytes.insert(record_bytes.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(std::min(wanted, room)));
+  record_bytes.insert(record_bytes.end(), bytes.begin(),
+                      bytes.begin() + static_cast<ptrdiff_t>(std::min(wanted, room)));
   record_crc = crc32c(record_crc, bytes.subspan(of_header));
   bool header_completed = of_header != 0 && record_have + of_header == kRecordHeaderSize;
   record_have += wanted;

@@ -34,7 +34,8 @@ class WalRecordReader {
   /// Errors: invalid when the segment does not follow the last one; the visitor's.
   Result<void> feed(SegmentName name, ByteView content, const Visitor& visit);
 
-  /// True once something did not fit. A complete segment that was archived never brings this about unless it is damaged.
+  /// True once something did not fit. A complete segment that was archived never brings this about unless it is
+  /// damaged.
   bool at_end() const;
   /// Where and why it ended: "at 0/16B3748: the CRC-32C does not match". Empty before the end.
   const std::string& end_reason() const;

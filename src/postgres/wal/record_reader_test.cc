@@ -32,7 +32,8 @@ WalRecordReader reader_of(const WalBuilder& builder, size_t record_size_max = 64
 TEST(WalRecordReader, FindsEveryRecordAcrossPagesAndSegments) {
   WalBuilder builder;
   std::vector<Lsn> starts;
-  for (size_t size = 1; builder.position() < Lsn{6u << 20}; size = size * 7 % 30011 + 1) starts.push_back(builder.fill(size));
+  for (size_t size = 1; builder.position() < Lsn{6u << 20}; size = size * 7 % 30011 + 1)
+    starts.push_back(builder.fill(size));
   WalRecordReader reader = reader_of(builder);
   std::vector<Seen> seen;
   for (uint64_t number = 3; number <= 6; ++number) {
@@ -97,7 +98,8 @@ TEST(WalRecordReader, DeliversALongRecordCutButChecked) {
     WalRecordReader reader = reader_of(builder, 100000);
     std::vector<Seen> seen;
     for (uint64_t number = 3; number <= 6; ++number) {
-      ASSERT_OK(reader.feed(builder.name(number), number == 5 && damage ? damaged : builder.segment(number), collect(seen)));
+      ASSERT_OK(
+          reader.feed(builder.name(number), number == 5 && damage ? damaged : builder.segment(number), collect(seen)));
     }
     if (damage) {
       EXPECT_TRUE(seen.empty());

@@ -62,13 +62,14 @@ TEST(DecodeRecord, TakesBlockReferencesApart) {
   EXPECT_EQ(as_text(decoded.contents.main_data), "main");
 }
 
-// 15 moved the bits: 0x04 is "applied" before and "compressed by pglz" since; a compressed image with a hole has its length.
+// 15 moved the bits: 0x04 is "applied" before and "compressed by pglz" since; a compressed image with a hole has its
+// length.
 TEST(DecodeRecord, KnowsTheImageBitsOfEachMajor) {
   std::string image(100, 'i');
   auto with_info = [&](uint8_t info, bool has_hole_length) {
     WalBuilder::Record record{.resource_manager = 10};
-    record.headers = std::string("\x00\x10", 2) + integer(uint16_t{0}) + integer(uint16_t{100}) + integer(uint16_t{48}) +
-                     std::string(1, static_cast<char>(info));
+    record.headers = std::string("\x00\x10", 2) + integer(uint16_t{0}) + integer(uint16_t{100}) +
+                     integer(uint16_t{48}) + std::string(1, static_cast<char>(info));
     if (has_hole_length) record.headers += integer(uint16_t{200});
     record.headers += relation() + integer(uint32_t{9});
     record.payload = image;
@@ -106,13 +107,14 @@ TEST(DecodeRecord, RefusesWhatDoesNotAddUp) {
     return record;
   };
   std::string block = std::string("\x00\x20", 2) + integer(uint16_t{1}) + relation() + integer(uint32_t{1});
-  EXPECT_KIND(decode(with_headers(block), 15), ErrorKind::corrupt);                          // its data is missing
+  EXPECT_KIND(decode(with_headers(block), 15), ErrorKind::corrupt);  // its data is missing
   EXPECT_KIND(decode(with_headers(std::string("\x00\x80\x00\x00", 4) + integer(uint32_t{1})), 15), ErrorKind::corrupt);
-  EXPECT_KIND(decode(with_headers("\x21" + std::string(20, '\0')), 15), ErrorKind::corrupt);   // block 33
+  EXPECT_KIND(decode(with_headers("\x21" + std::string(20, '\0')), 15), ErrorKind::corrupt);  // block 33
   EXPECT_KIND(decode(with_headers("\xFE" + integer(UINT32_MAX)), 15), ErrorKind::corrupt);
   EXPECT_KIND(decode(with_headers("\xFE"), 15), ErrorKind::corrupt);
-  EXPECT_KIND(decode(with_headers(std::string("\x00\x20", 2) + integer(uint16_t{0}) + relation() + integer(uint32_t{1})), 15),
-              ErrorKind::corrupt);  // claims data, has none
+  EXPECT_KIND(
+      decode(with_headers(std::string("\x00\x20", 2) + integer(uint16_t{0}) + relation() + integer(uint32_t{1})), 15),
+      ErrorKind::corrupt);  // claims data, has none
 }
 
 TEST(DecodeRecord, NeverReadsOutsideTheRecord) {

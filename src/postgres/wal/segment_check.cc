@@ -39,9 +39,8 @@ Error damaged(const SegmentExpectation& expected, std::string_view what) {
 }
 
 Error foreign(const SegmentExpectation& expected, std::string_view what) {
-  return Error(ErrorKind::refused,
-               fmt::format("WAL segment {} does not belong here: {}", expected.name.file_name(expected.segment_size),
-                           what));
+  return Error(ErrorKind::refused, fmt::format("WAL segment {} does not belong here: {}",
+                                               expected.name.file_name(expected.segment_size), what));
 }
 
 Result<void> check_place(const SegmentHeader& header, const SegmentExpectation& expected) {

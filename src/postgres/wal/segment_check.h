@@ -13,7 +13,8 @@ struct SegmentExpectation {
   int major_version = 0;  // decides the page magic
 };
 /// Size, page magic of the right major, long header (system identifier, segment and page size), timeline and address.
-/// Errors: corrupt for damaged or truncated content; refused for another cluster's, version's or place's WAL (both values named).
+/// Errors: corrupt for damaged or truncated content; refused for another cluster's, version's or place's WAL (both
+/// values named).
 Result<void> check_segment(ByteView content, const SegmentExpectation& expected);
 /// The same of the size and the first page alone: a .partial file ends in whatever the segment held before.
 Result<void> check_segment_beginning(ByteView content, const SegmentExpectation& expected);

@@ -74,8 +74,8 @@ Result<TimelineHistory> parse_timeline_history(TimelineId timeline, std::string_
     begin = *end;
   }
   if (timeline <= last_timeline) {
-    return Error(ErrorKind::corrupt,
-                 fmt::format("{}.history names timeline {}, which is not older", timeline.to_hex(), last_timeline.value));
+    return Error(ErrorKind::corrupt, fmt::format("{}.history names timeline {}, which is not older", timeline.to_hex(),
+                                                 last_timeline.value));
   }
   history.entries.push_back({timeline, begin, std::nullopt});
   return history;

@@ -52,10 +52,12 @@ class WalBuilder {
   }
 
   Lsn commit(uint32_t transaction, Timestamp time) {
-    return append({.resource_manager = 1, .info = 0x00, .transaction = transaction, .main_data = integer(to_postgres(time))});
+    return append(
+        {.resource_manager = 1, .info = 0x00, .transaction = transaction, .main_data = integer(to_postgres(time))});
   }
   Lsn abort(uint32_t transaction, Timestamp time) {
-    return append({.resource_manager = 1, .info = 0x20, .transaction = transaction, .main_data = integer(to_postgres(time))});
+    return append(
+        {.resource_manager = 1, .info = 0x20, .transaction = transaction, .main_data = integer(to_postgres(time))});
   }
   Lsn restore_point(const std::string& name, Timestamp time) {
     std::string padded = name;
@@ -97,9 +99,7 @@ class WalBuilder {
   void set_timeline(TimelineId timeline) { settings_.timeline = timeline; }
 
   /// A segment's bytes; zeros where nothing was written.
-  Bytes segment(uint64_t number) {
-    return segment_bytes(number * settings_.segment_size, settings_.segment_size);
-  }
+  Bytes segment(uint64_t number) { return segment_bytes(number * settings_.segment_size, settings_.segment_size); }
   SegmentName name(uint64_t number) const { return {settings_.timeline, number}; }
   uint64_t first_segment() const { return settings_.first_segment; }
   /// Where the next record will begin, but for a page header.
@@ -145,9 +145,11 @@ class WalBuilder {
     if (overwrites_) info |= kFirstIsOverwrittenContinuation;
     overwrites_ = false;
     std::string header = integer(page_magic_of(settings_.major_version).value_or(0)) + integer(info) +
-                         integer(settings_.timeline.value) + integer(position_) + integer(remaining) + integer(uint32_t{0});
+                         integer(settings_.timeline.value) + integer(position_) + integer(remaining) +
+                         integer(uint32_t{0});
     if (is_long) {
-      header += integer(settings_.system_identifier.value) + integer(settings_.segment_size) + integer(settings_.page_size);
+      header +=
+          integer(settings_.system_identifier.value) + integer(settings_.segment_size) + integer(settings_.page_size);
     }
     std::memcpy(page.data(), header.data(), header.size());
     position_ += header.size();
