@@ -8,6 +8,7 @@
 #include <map>
 #include <regex>
 
+#include "base/clock.h"
 #include "base/testing.h"
 #include "base/time.h"
 #include "integration/installation.h"

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "base/clock.h"
 #include "base/testing.h"
 #include "base/time.h"
 #include "integration/installation.h"

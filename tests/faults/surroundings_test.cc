@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/testing.h"
 #include "base/time.h"
 #include "integration/installation.h"

@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/testing.h"
 #include "base/time.h"
 #include "integration/installation.h"
@@ -31,6 +32,7 @@ class RestoredServer {
     programs_.run({programs_.bin_directory() + "/pg_ctl", "stop", "-w", "-m", "fast", "-D", data_directory_});
   }
   std::string connection_string() const { return "host=" + socket_ + " port=6000 user=postgres dbname=postgres"; }
+  const std::string& socket() const { return socket_; }
   std::string psql(const std::string& sql) const {
     return programs_.run(
         {"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(), "-c", sql});
@@ -117,7 +119,8 @@ TEST_F(MainJob, RecoveredClusterPassesPostgresOwnChecks) {
   EXPECT_EQ(
       restored.psql("select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)"),
       "t\n");
-  server_.run({"pg_amcheck", "--heapallindexed", "--parent-check", "-d", restored.connection_string()});
+  server_.run({"pg_amcheck", "--heapallindexed", "--parent-check", "-h", restored.socket(), "-p", "6000", "-U",
+               "postgres", "postgres"});
   EXPECT_EQ(restored.psql("select pg_is_in_recovery()"), "f\n");
   restored.psql("create table written_after_recovery as select 1");
 }
