@@ -61,7 +61,8 @@ Result<UserIdentity> find_service_user(const config::Config& config) {
       .with_hint("set database.data_directory in the configuration, or run the command as that user");
 }
 
-Result<void> become_service_user(const config::Config& config, const std::vector<std::string>& directories) {
+Result<void> become_service_user(const config::Config& config, const std::vector<std::string>& directories,
+                                 KeptRights kept) {
   if (!running_as_root()) return {};
   auto user = TRY(find_service_user(config));
   if (user.uid == 0) {
@@ -69,7 +70,7 @@ Result<void> become_service_user(const config::Config& config, const std::vector
         .with_hint("database.data_directory should belong to the user that the server runs as");
   }
   for (const auto& directory : directories) TRY(make_owned_directory(directory, user));
-  return become_user(user, KeptRights::read_files);
+  return become_user(user, kept);
 }
 
 void remember_program() {

@@ -14,9 +14,10 @@ namespace spendsync::cli {
 Result<UserIdentity> find_service_user(const config::Config& config);
 
 /// Started as root: makes those of `directories` that are missing (0700, the service user's, who may not create below
-/// /var), then becomes the service user for good, keeping only the right to read captured files. Started as anybody
-/// else: does nothing.
-Result<void> become_service_user(const config::Config& config, const std::vector<std::string>& directories);
+/// /var), then becomes the service user for good, keeping only the right to read captured files, or what `kept` says
+/// (a restore gives them back to their owners). Started as anybody else: does nothing.
+Result<void> become_service_user(const config::Config& config, const std::vector<std::string>& directories,
+                                 KeptRights kept = KeptRights::read_files);
 
 /// The path under which the running user can start this program again. Where it lies in a directory closed to that
 /// user (root's home), a copy in `directory`, which must be the user's own. Requires: called after become_*.

@@ -92,7 +92,8 @@ Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access acce
     }
   }
   if (access == Access::restores) directories.push_back(wiring->config().restore.target_directory);
-  TRY(become_service_user(wiring->config(), directories));
+  auto kept = access == Access::restores ? KeptRights::restore_files : KeptRights::read_files;
+  TRY(become_service_user(wiring->config(), directories, kept));
   wiring->state_directory_ = usable_state_directory(wiring->config().state_directory, access);
   wiring->wrappers_ = TRY(make_wrappers(wiring->loaded_, process.random, process.clock));
   wiring->store_ = TRY(make_store(wiring->loaded_, access));

@@ -167,7 +167,7 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
   plan.repository = repository.store().description();
   plan.id = short_hash(identity_of(plan, repository.id()));
   for (const auto& tablespace : backup.tablespaces) {
-    if (tablespace.location.empty()) continue;
+    if (tablespace.location.empty() || !plan.restores_database()) continue;
     plan.tablespaces.push_back(
         {tablespace.oid, tablespace.location, fmt::format("{}/{}", plan.paths.tablespaces, tablespace.oid)});
   }

@@ -212,6 +212,11 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   RecoveryResult result;
   result.last_commit = outcome.last_transaction;
   if (seen && seen->last_commit) result.last_commit = seen->last_commit;
+  // A server that stops by position does not note the time of a commit that it stops after (recoveryStopsAfter).
+  const auto& recovery = plan_.target.recovery;
+  bool at_commit = recovery.kind == RecoveryTarget::Kind::lsn && plan_.target.last_commit &&
+                   outcome.redo_done == recovery.lsn && recovery.lsn < plan_.target.last_commit->lsn;
+  if (at_commit) result.last_commit = plan_.target.last_commit->time;
   if (outcome.redo_done) result.replayed_until = *outcome.redo_done;
   if (seen) result.replayed_until = std::max(result.replayed_until, seen->replayed);
   if (outcome.new_timeline) result.timeline = *outcome.new_timeline;
