@@ -342,6 +342,13 @@ Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, c
   target.reached = best->until;
   target.needed_until = best->end;
   target.limit = best->end;
+  if (best->gap) {
+    const auto missing = path.at(best->end.value / wal_.segment_size());
+    warnings_.push_back(
+        fmt::format("WAL segment {} is missing although later ones are there: what was committed after {} cannot be "
+                    "reached",
+                    missing.file_name(wal_.segment_size()), moment(best->until)));
+  }
   for (const auto& window : all) {
     if (window.timeline == best->timeline || window.until <= best->from) continue;
     if (best->backup != nullptr && path.history().contains({window.timeline, window.end})) continue;

@@ -66,6 +66,9 @@ class Damage : public ::testing::Test {
       begin = end + 1;
     }
     for (auto& [type, keys] : objects) std::sort(keys.begin(), keys.end());
+    // The slot's first segment may lie before the first backup's start: no backup and no log record needs it.
+    auto& segments = objects["wal"];
+    segments.erase(segments.begin());
     return objects;
   }
   static std::string path_of(const std::string& key) { return installation_->repository_path() + "/" + key; }

@@ -61,7 +61,11 @@ state_directory: {}
 
 void Installation::configure(const std::string& yaml) {
   config_ += yaml;
-  write_file(config_file_, config_, 0600);
+  MUST(replace_file(config_file_, as_bytes(config_), 0640));
+  if (geteuid() != 0) return;
+  // Root trusts only a configuration of its own; the server's user must be able to read it.
+  const passwd* user = getpwnam("postgres");
+  EXPECT_TRUE(user != nullptr && chown(config_file_.c_str(), 0, user->pw_gid) == 0) << config_file_;
 }
 
 void Installation::write_file(const std::string& path, const std::string& content, mode_t mode) const {
