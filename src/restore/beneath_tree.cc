@@ -29,6 +29,8 @@ Result<BeneathTree> BeneathTree::open(const std::string& path) {
 
 /// What a table of files must not lead to is the table's damage; the rest (space, permission) is the target's.
 Error BeneathTree::failure(const std::string& relative, Error error) const {
+  if (error.is(ErrorKind::refused))
+    return Error(ErrorKind::corrupt, "the backup's file table is hostile: " + error.message());
   switch (error.os_error()) {
     case EEXIST:
       return Error(ErrorKind::corrupt, fmt::format("the backup names {} twice", relative));

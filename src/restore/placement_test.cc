@@ -1,0 +1,92 @@
+#include "restore/placement.h"
+
+#include "base/testing.h"
+#include "restore/beneath_tree.h"
+#include "restore/wal_plan.h"
+
+namespace spendsync::restore {
+namespace {
+
+using repository::FileEntry;
+using Action = Placement::Action;
+
+FileEntry file(std::string path) {
+  FileEntry entry;
+  entry.path = std::move(path);
+  entry.mode = 0600;
+  return entry;
+}
+
+ClusterPlacement placement() {
+  repository::ManifestSummary summary;
+  summary.tablespaces = {{16500, "/mnt/fast"}, {16501, ""}};
+  return ClusterPlacement(summary);
+}
+
+TEST(ClusterPlacement, RefusesPathsThatLeadElsewhere) {
+  for (const char* path :
+       {"", "/etc/passwd", "../x", "base/../../x", "base//x", "base/./x", "base/", "./x", "..", "."}) {
+    SCOPED_TRACE(path);
+    EXPECT_KIND(placement().place(file(path)), ErrorKind::corrupt);
+  }
+  EXPECT_KIND(placement().place(file(std::string("base/a\0b", 8))), ErrorKind::corrupt);
+  EXPECT_KIND(placement().place(file("base/" + std::string(256, 'n'))), ErrorKind::corrupt);
+  EXPECT_OK(placement().place(file("base/" + std::string(255, 'n'))));
+  EXPECT_OK(placement().place(file("base/5/\xff..\xfe")));  // names need not be UTF-8
+}
+
+TEST(ClusterPlacement, SortsEntriesByWhatPostgresUsesThemFor) {
+  EXPECT_EQ(MUST(placement().place(file("base/5/1"))).action, Action::file);
+  EXPECT_EQ(MUST(placement().place(file("global/pg_control"))).action, Action::control_file);
+  EXPECT_EQ(MUST(placement().place(file("pg_wal/000000010000000000000002"))).action, Action::wal);
+  EXPECT_EQ(MUST(placement().place(file("pg_wal/00000002.history"))).action, Action::wal);
+  EXPECT_EQ(MUST(placement().place(file("recovery.signal"))).action, Action::skip);
+  EXPECT_EQ(MUST(placement().place(file(kWalPlanFile))).action, Action::skip);
+  auto outside = MUST(placement().place(file("pg_tblspc/16500/PG_15_1/5/1")));
+  EXPECT_EQ(outside.tablespace, 16500u);
+  EXPECT_EQ(outside.path, "PG_15_1/5/1");
+  auto in_place = MUST(placement().place(file("pg_tblspc/16501/PG_15_1/5/1")));
+  EXPECT_EQ(in_place.tablespace, 0u);
+  EXPECT_EQ(in_place.path, "pg_tblspc/16501/PG_15_1/5/1");
+  for (const char* path :
+       {"pg_tblspc/1/x", "pg_tblspc/016500/x", "pg_tblspc/16500x/y", "pg_tblspc/16500", "pg_tblspc/99999999999/x"}) {
+    SCOPED_TRACE(path);
+    EXPECT_KIND(placement().place(file(path)), ErrorKind::corrupt);
+  }
+}
+
+TEST(BeneathTree, MakesNothingOutside) {
+  auto directory = MUST(TemporaryDirectory::create("/tmp", "beneath-"));
+  auto root = directory.path() + "/root";
+  MUST(make_directories(root, 0700));
+  MUST(make_directories(directory.path() + "/outside", 0700));
+  auto tree = MUST(BeneathTree::open(root));
+  EXPECT_KIND(tree.create_file("../outside/x", {}), ErrorKind::corrupt);
+  EXPECT_KIND(tree.create_file("/etc/ssb-never", {}), ErrorKind::corrupt);
+  EXPECT_KIND(tree.make_directory("../outside/d", 0700), ErrorKind::corrupt);
+  ASSERT_EQ(::symlink((directory.path() + "/outside").c_str(), (root + "/link").c_str()), 0);
+  EXPECT_KIND(tree.create_file("link/x", {}), ErrorKind::corrupt);
+  EXPECT_KIND(tree.create_file("link", {}), ErrorKind::corrupt);
+  EXPECT_KIND(tree.make_directory("link", 0700), ErrorKind::corrupt);
+  EXPECT_KIND(tree.make_directory("link/d", 0700), ErrorKind::corrupt);
+  EXPECT_KIND(tree.make_symbolic_link("link/l", "x", 0700), ErrorKind::corrupt);
+  EXPECT_KIND(tree.make_hard_link("link", "twin", 0700), ErrorKind::corrupt);
+  EXPECT_TRUE(MUST(list_directory(directory.path() + "/outside")).empty());
+}
+
+TEST(BeneathTree, MakesWhatIsMissingAboveAndNothingTwice) {
+  auto directory = MUST(TemporaryDirectory::create("/tmp", "beneath-"));
+  auto tree = MUST(BeneathTree::open(directory.path()));
+  Fd file = MUST(tree.create_file("a/b/c", {.file = 0640, .directory = 0750}));
+  ASSERT_OK(write_all(file, as_bytes("text"), "c"));
+  EXPECT_EQ(MUST(read_text_file(directory.path() + "/a/b/c")), "text");
+  EXPECT_KIND(tree.create_file("a/b/c", {}), ErrorKind::corrupt);
+  EXPECT_KIND(tree.create_file("a/b", {}), ErrorKind::corrupt);
+  EXPECT_KIND(tree.create_file("a/b/c/d", {}), ErrorKind::corrupt);
+  EXPECT_OK(tree.make_directory("a/b", 0700));
+  EXPECT_OK(tree.make_hard_link("a/b/c", "a/twin", 0700));
+  EXPECT_EQ(MUST(read_text_file(directory.path() + "/a/twin")), "text");
+}
+
+}  // namespace
+}  // namespace spendsync::restore
