@@ -94,9 +94,16 @@ Result<void> feed_captured(const CapturedFiles& files, repository::BackupRun& ru
   OwnerNames names;
   for (const auto& problem : files.unreachable()) unreadable.add(problem.path, problem.why);
   auto visit = [&](const CapturedEntry& found) -> Result<void> {
-    if (found.kind != CapturedEntry::Kind::file) return run.add_file(entry_of(found, names));
+    auto entry = entry_of(found, names);
+    auto attributes = files.attributes(found);
+    if (attributes) {
+      entry.attributes = std::move(*attributes);
+    } else if (!attributes.error().is(ErrorKind::not_found) && !attributes.error().is(ErrorKind::refused)) {
+      unreadable.add(found.path, attributes.error().message());
+    }
+    if (found.kind != CapturedEntry::Kind::file) return run.add_file(std::move(entry));
     CopyFile file;
-    file.entry = entry_of(found, names);
+    file.entry = std::move(entry);
     file.name = found.path;
     file.expected_size = static_cast<uint64_t>(found.status.st_size);
     file.captured = true;

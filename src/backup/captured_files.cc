@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace spendsync::backup {
 
 namespace {
 
+constexpr size_t kAttributeNamesMax = 64u << 10;  // XATTR_LIST_MAX (linux/limits.h)
 constexpr int kLinksFollowedMax = 16;  // of a configured path; the kernel's own limit is 40
 
 using DirectoryStream = std::unique_ptr<DIR, decltype([](DIR* stream) { closedir(stream); })>;
@@ -83,6 +85,39 @@ Result<std::vector<NamedStatus>> read_directory(Fd directory, const std::string&
   if (errno != 0) return Error::from_errno(errno, fmt::format("cannot read directory {}", path));
   std::ranges::sort(found, {}, &NamedStatus::name);
   return found;
+}
+
+/// Labels of security modules are left out: they belong to the host's policy, not to the file.
+bool is_kept_attribute(std::string_view name) {
+  return name.starts_with("user.") || name == "security.capability" || name == "system.posix_acl_access" ||
+         name == "system.posix_acl_default";
+}
+
+/// The attributes' names, each with its NUL.
+Result<std::string> list_attributes(const std::string& file, const std::string& name) {
+  std::string names(kAttributeNamesMax, '\0');
+  ssize_t size = listxattr(file.c_str(), names.data(), names.size());
+  if (size < 0 && errno == ENOTSUP) return std::string();
+  if (size < 0) return Error::from_errno(errno, fmt::format("cannot list the extended attributes of {}", name));
+  names.resize(static_cast<size_t>(size));
+  return names;
+}
+
+Result<std::vector<repository::FileEntry::Attribute>> read_attributes(const std::string& file,
+                                                                      const std::string& name) {
+  std::vector<repository::FileEntry::Attribute> attributes;
+  auto names = TRY(list_attributes(file, name));
+  for (size_t begin = 0; begin < names.size(); begin = names.find('\0', begin) + 1) {
+    std::string attribute(names.c_str() + begin);
+    if (!is_kept_attribute(attribute)) continue;
+    std::string value(repository::kAttributeValueMax, '\0');
+    ssize_t size = getxattr(file.c_str(), attribute.c_str(), value.data(), value.size());
+    if (size < 0 && errno == ENODATA) continue;  // removed since it was listed
+    if (size < 0) return Error::from_errno(errno, fmt::format("cannot read {} of {}", attribute, name));
+    value.resize(static_cast<size_t>(size));
+    attributes.push_back({std::move(attribute), std::move(value)});
+  }
+  return attributes;
 }
 
 }  // namespace
@@ -278,14 +313,26 @@ Result<void> CapturedFiles::walk(const Visit& visit, const Notices& notices, std
 }
 
 Result<Fd> CapturedFiles::open_file(const CapturedEntry& entry) const {
-  const Root& root = roots_[entry.root];
-  auto relative = entry.path.substr(root.path.size() - root.name.size());
   PrivilegedReads privileged;
-  Fd fd = TRY(open_beneath(root.parent, relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  Fd fd = TRY(open_beneath(roots_[entry.root].parent, below_root(entry), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return Error::from_errno(errno, fmt::format("cannot look at {}", entry.path));
   if (!S_ISREG(status.st_mode)) return Error(ErrorKind::refused, fmt::format("{} is no regular file", entry.path));
   return fd;
+}
+
+std::string CapturedFiles::below_root(const CapturedEntry& entry) const {
+  const Root& root = roots_[entry.root];
+  return entry.path.substr(root.path.size() - root.name.size());
+}
+
+Result<std::vector<CapturedFiles::Attribute>> CapturedFiles::attributes(const CapturedEntry& entry) const {
+  if (entry.kind != CapturedEntry::Kind::file && entry.kind != CapturedEntry::Kind::directory) {
+    return std::vector<Attribute>();
+  }
+  PrivilegedReads privileged;
+  Fd fd = TRY(open_beneath(roots_[entry.root].parent, below_root(entry), O_PATH | O_NOFOLLOW));
+  return read_attributes(fmt::format("/proc/self/fd/{}", fd.get()), entry.path);
 }
 
 std::string OwnerNames::user(uid_t uid) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "repository/file_table.h"
 
 namespace spendsync::backup {
 
@@ -76,6 +77,11 @@ class CapturedFiles {
   /// file any more.
   Result<Fd> open_file(const CapturedEntry& entry) const;
 
+  /// Extended attributes of a file or directory that belong to it wherever it lies: access control lists, file
+  /// capabilities and users' own. None for links, and where the file system has none. Errors: not_found, denied ...
+  using Attribute = repository::FileEntry::Attribute;
+  Result<std::vector<Attribute>> attributes(const CapturedEntry& entry) const;
+
  private:
   struct Root {
     size_t set = 0;
@@ -98,6 +104,7 @@ class CapturedFiles {
   CapturedFiles() = default;
   void add_root(size_t set, const std::string& path, int links_followed);
   bool is_root(const std::string& path) const;
+  std::string below_root(const CapturedEntry& entry) const;
   const LeftOutPath* left_out(const std::string& path, const struct stat& status) const;
 
   std::vector<Root> roots_;

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <map>
@@ -216,6 +217,18 @@ TEST_F(CapturedFilesTest, ReportsADirectoryThatCannotBeReadAndKeepsItsEntry) {
   EXPECT_TRUE(captured.unreadable.contains(at("etc/closed")));
   EXPECT_TRUE(captured.entries.contains(at("etc/closed")));
   ASSERT_EQ(chmod(at("etc/closed").c_str(), 0700), 0);
+}
+
+TEST_F(CapturedFilesTest, ReadsUsersAttributesAndAccessControlLists) {
+  write("etc/app.conf", "conf");
+  if (setxattr(at("etc/app.conf").c_str(), "user.origin", "a\0b", 3, 0) != 0) GTEST_SKIP() << "no attributes here";
+  auto files = open({{"configuration", {at("etc")}}});
+  auto captured = walk(files);
+  auto attributes = MUST(files.attributes(captured.entries.at(at("etc/app.conf"))));
+  ASSERT_EQ(attributes.size(), 1u);
+  EXPECT_EQ(attributes[0].name, "user.origin");
+  EXPECT_EQ(attributes[0].value, std::string("a\0b", 3));
+  EXPECT_TRUE(MUST(files.attributes(captured.entries.at(at("etc")))).empty());
 }
 
 TEST_F(CapturedFilesTest, StopsWhenAsked) {
