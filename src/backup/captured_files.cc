@@ -20,7 +20,7 @@ namespace spendsync::backup {
 namespace {
 
 constexpr size_t kAttributeNamesMax = 64u << 10;  // XATTR_LIST_MAX (linux/limits.h)
-constexpr int kLinksFollowedMax = 16;  // of a configured path; the kernel's own limit is 40
+constexpr int kLinksFollowedMax = 16;             // of a configured path; the kernel's own limit is 40
 
 using DirectoryStream = std::unique_ptr<DIR, decltype([](DIR* stream) { closedir(stream); })>;
 
@@ -314,7 +314,8 @@ Result<void> CapturedFiles::walk(const Visit& visit, const Notices& notices, std
 
 Result<Fd> CapturedFiles::open_file(const CapturedEntry& entry) const {
   PrivilegedReads privileged;
-  Fd fd = TRY(open_beneath(roots_[entry.root].parent, below_root(entry), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  Fd fd =
+      TRY(open_beneath(roots_[entry.root].parent, below_root(entry), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return Error::from_errno(errno, fmt::format("cannot look at {}", entry.path));
   if (!S_ISREG(status.st_mode)) return Error(ErrorKind::refused, fmt::format("{} is no regular file", entry.path));
