@@ -197,8 +197,7 @@ Result<std::optional<RecoveryWindow>> TargetResolution::window(const Summary& ba
   auto reach = wal_.reach(path, backup.stop.lsn);
   bool own = backup.stop.timeline == timeline;
   if (!own && reach.end <= path.fork()) return nothing;
-  RecoveryWindow window{
-      &backup, timeline, backup.stopped, {}, std::max(reach.end, backup.stop.lsn), reach.missing.has_value()};
+  RecoveryWindow window{&backup, timeline, backup.stopped, {}, std::max(reach.end, backup.stop.lsn), reach.missing};
   if (!own) {
     auto before_fork = TRY(wal_.last_commit(path, backup.stop.lsn, path.fork()));
     if (before_fork) window.from = std::max(window.from, before_fork->time);
@@ -342,12 +341,11 @@ Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, c
   target.reached = best->until;
   target.needed_until = best->end;
   target.limit = best->end;
-  if (best->gap) {
-    const auto missing = path.at(best->end.value / wal_.segment_size());
+  if (best->missing) {
     warnings_.push_back(
         fmt::format("WAL segment {} is missing although later ones are there: what was committed after {} cannot be "
                     "reached",
-                    missing.file_name(wal_.segment_size()), moment(best->until)));
+                    best->missing->file_name(wal_.segment_size()), moment(best->until)));
   }
   for (const auto& window : all) {
     if (window.timeline == best->timeline || window.until <= best->from) continue;
@@ -513,7 +511,7 @@ Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow
   for (const auto& window : windows) {
     if (window.until < time && (!before || *before < window.until)) before = window.until;
     if (window.from > time && (!after || window.from < *after)) after = window.from;
-    if (window.until < time && window.gap) in_gap = true;
+    if (window.until < time && window.missing) in_gap = true;
   }
   std::string why = !before  ? "it lies before the end of the first backup"
                     : !after ? "it lies after everything that is covered"

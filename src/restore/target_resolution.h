@@ -41,10 +41,10 @@ struct ResolvedTarget {
 struct RecoveryWindow {
   const repository::ManifestSummary* backup = nullptr;
   TimelineId timeline;
-  Timestamp from;    // the backup's end, or the fork where that is later
-  Timestamp until;   // the last moment that is covered
-  Lsn end;           // of gapless WAL
-  bool gap = false;  // later WAL of this timeline exists, behind a gap
+  Timestamp from;                      // the backup's end, or the fork where that is later
+  Timestamp until;                     // the last moment that is covered
+  Lsn end;                             // of gapless WAL
+  std::optional<SegmentName> missing;  // later WAL of this timeline exists, behind this segment
 };
 
 /// One resolution. One thread. All it is given outlives it.

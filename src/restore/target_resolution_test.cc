@@ -388,6 +388,18 @@ TEST(TargetResolution, LatestIsTheEndOfWal) {
   EXPECT_EQ(target.reached, at("2024-03-15T20:30:10Z"));
 }
 
+TEST(TargetResolution, LatestSaysWhichSegmentKeepsItFromGoingOn) {
+  World world;
+  world.segments(1, 10, 19).segments(1, 22, 40);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
+  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(30, 1000), "2024-03-15T12:00:00Z");
+  auto target = MUST(world.resolve({.latest = true}));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T03:00:00Z"));
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("000000010000000000000014 is missing"));
+}
+
 TEST(TargetResolution, LatestOfAClusterWithAGapBeginsBehindIt) {
   auto target = MUST(with_gap().resolve({.latest = true}));
   EXPECT_EQ(target.backup.label.text(), "20240315T100000Z-full");
