@@ -61,7 +61,7 @@ TEST(WrappedKey, NoticesEveryFlippedBitAndEveryCut) {
 /// The object with one byte changed and a checksum that fits again, as a forger would make it.
 Bytes forged(Bytes bytes, size_t position, uint8_t value) {
   bytes[position] = static_cast<std::byte>(value);
-  bytes.resize(bytes.size() - sizeof(Sha256Digest));
+  bytes.erase(bytes.end() - sizeof(Sha256Digest), bytes.end());
   auto checksum = sha256(bytes);
   bytes.insert(bytes.end(), checksum.begin(), checksum.end());
   return bytes;

@@ -59,7 +59,9 @@ class Kill : public ::testing::Test {
       prepare();
       killed += kill_after(arguments, whole * moment / kMoments) ? 1 : 0;
       const auto again = installation_.run(arguments);
-      ASSERT_EQ(again.exit_status, 0) << again.out << again.err;
+      // A restore that was complete when the kill came is refused the second time; `check` proves it complete.
+      const bool complete = arguments.front() == "restore" && again.exit_status == 4;
+      ASSERT_TRUE(again.exit_status == 0 || complete) << again.out << again.err;
       check();
       ASSERT_FALSE(HasFailure());
     }
