@@ -179,7 +179,9 @@ TEST_F(Damage, RemovedObjectsAreDetected) {
       const auto logs = installation_->run({"verify", "transaction_logs", utc_day()});
       detected += full.exit_status != 0 || logs.exit_status != 0 ? 1u : 0u;
       // A run's data key may be one that nothing was sealed under; anything else is needed.
-      if (type != "key") EXPECT_TRUE(full.exit_status != 0 || logs.exit_status != 0) << key << full.out << logs.out;
+      if (type != "key") {
+        EXPECT_TRUE(full.exit_status != 0 || logs.exit_status != 0) << key << full.out << logs.out;
+      }
       ASSERT_EQ(rename(aside.c_str(), path_of(key).c_str()), 0);
     }
     EXPECT_GT(2 * detected, keys.size()) << type;
