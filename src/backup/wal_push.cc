@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/segment_file.h"
 #include "backup/wal_range.h"
 #include "backup/wal_uploader.h"
 #include "base/file.h"
@@ -58,18 +59,21 @@ class Push {
  private:
   Result<void> push_segment() {
     SegmentName name = TRY(SegmentName::parse(outcome_.file_name, segment_size()));
-    Bytes content = TRY(read_segment_file());
+    SegmentFile file = TRY(read_segment_file());
+    ByteView content = file.content();
     TRY(postgres::check_segment(content, expectation(name)));
     TRY(check_timeline(name));
-    postgres::CommitScanner scanner({segment_size(), identity_.major_version});
-    auto summary = TRY(summarize_segment(scanner, name, content, segment_size()));
-    outcome_.outcome = TRY(archive_.put_segment(name, content, summary));
+    outcome_.outcome = TRY(archive_.summarize_and_put_segment(name, content, [&] {
+      postgres::CommitScanner scanner({segment_size(), identity_.major_version});
+      return summarize_segment(scanner, name, content, segment_size());
+    }));
     return {};
   }
 
   Result<void> push_partial() {
     SegmentName name = TRY(SegmentName::parse(outcome_.file_name.substr(0, kSegmentNameSize), segment_size()));
-    Bytes content = TRY(read_segment_file());
+    SegmentFile file = TRY(read_segment_file());
+    ByteView content = file.content();
     TRY(postgres::check_segment_beginning(content, expectation(name)));
     TRY(check_timeline(name));
     outcome_.outcome = TRY(archive_.put_file(outcome_.file_name, content));
@@ -173,14 +177,10 @@ class Push {
     return *std::move(text);
   }
 
-  Result<Bytes> read_segment_file() {
-    auto content = read_file(path_, segment_size());
-    if (!content) {
-      if (!content.error().is(ErrorKind::exhausted)) return std::move(content).error();
-      return Error(ErrorKind::corrupt, fmt::format("{} is larger than a segment ({} bytes)", path_, segment_size()));
-    }
-    outcome_.bytes = content->size();
-    return *std::move(content);
+  Result<SegmentFile> read_segment_file() {
+    SegmentFile file = TRY(SegmentFile::read(path_, segment_size()));
+    outcome_.bytes = file.content().size();
+    return file;
   }
 
   postgres::SegmentExpectation expectation(SegmentName name) const {

@@ -1,6 +1,9 @@
 // spendsync-backup wal push %p
 #include "backup/wal_push.h"
 
+#include <algorithm>
+
+#include "base/worker_group.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 
@@ -19,7 +22,8 @@ Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& o
     repository = wiring->open_or_create_repository(server);
   }
   auto opened = TRY(std::move(repository));
-  repository::WalArchive archive(*opened, {.compression = wiring->compression()});
+  repository::WalArchive archive(*opened,
+                                 {.compression = wiring->compression(), .threads = std::min(4u, available_cores())});
   return backup::push_wal_file(archive, opened->identity(), request);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "repository/content_encoder.h"
 #include "repository/record_json.h"
 #include "repository/sealed_document.h"
 
@@ -121,21 +122,21 @@ Result<Bytes> seal_meta(const crypto::SealContext& context, const crypto::DataKe
   return object;
 }
 
-/// Appends the data stream of `content` to `object`.
-Result<void> seal_content(crypto::StreamSealer& sealer, Compressor& compressor, size_t frame_size, ByteView content,
-                          Bytes& object) {
+/// Appends the data stream to `object`.
+Result<void> seal_frames(crypto::StreamSealer& sealer, const std::vector<ContentEncoder::Frame>& frames,
+                         Bytes& object) {
   auto header = sealer.header();
+  size_t size = object.size() + header.size();
+  for (const auto& frame : frames) size += frame.payload().size() + crypto::kFrameOverhead;
+  object.reserve(size);
   object.insert(object.end(), header.begin(), header.end());
-  do {
-    auto raw = content.first(std::min(frame_size, content.size()));
-    content = content.subspan(raw.size());
-    auto encoded = TRY(compressor.encode(raw));
+  for (const auto& frame : frames) {
     crypto::StreamSealer::FrameOptions options;
-    options.raw_size = static_cast<uint32_t>(raw.size());
-    options.codec = static_cast<uint8_t>(encoded.codec);
-    options.last = content.empty();
-    TRY(sealer.seal(encoded.payload, options, object));
-  } while (!content.empty());
+    options.raw_size = static_cast<uint32_t>(frame.raw.size());
+    options.codec = static_cast<uint8_t>(frame.codec);
+    options.last = &frame == &frames.back();
+    TRY(sealer.seal(frame.payload(), options, object));
+  }
   return ok();
 }
 
@@ -158,12 +159,15 @@ Result<Bytes> open_content(Repository& repository, ObjectType type, const Object
 
 }  // namespace
 
-Result<PutOutcome> WalArchive::put_sealed(const Target& target, ByteView content, WalMeta meta) {
+Result<PutOutcome> WalArchive::put_sealed(const Target& target, ByteView content, WalMeta meta,
+                                          const Summarize& summarize) {
   // A duplicate is common where the slot and archive_command run side by side: looking first costs one small read,
   // compressing a segment for nothing a tenth of a second.
   auto present = compare_with_stored(target, content);
   if (present || !present.error().is(ErrorKind::not_found)) return present;
 
+  ContentEncoder encoder({settings_.compression, settings_.frame_size, settings_.threads}, content);
+  if (summarize) meta.summary = TRY(summarize());
   auto keys = TRY(repository_.keys().wal_keys());
   meta.size = content.size();
   meta.hmac = content_mac(*keys.meta, content);
@@ -173,8 +177,8 @@ Result<PutOutcome> WalArchive::put_sealed(const Target& target, ByteView content
   auto context = repository_.seal_context(target.type, target.key);
   auto object = TRY(seal_meta(context, keys.meta, repository_.random(), meta));
   auto sealer = TRY(crypto::StreamSealer::create(context, keys.data, repository_.random()));
-  auto compressor = TRY(Compressor::create(settings_.compression));
-  TRY(seal_content(sealer, compressor, settings_.frame_size, content, object));
+  auto frames = TRY(encoder.finish());
+  TRY(seal_frames(sealer, frames, object));
   auto put = repository_.store().put_if_absent(target.key, object);
   if (put) return PutOutcome::stored;
   if (!put.error().is(ErrorKind::already_exists)) {
@@ -227,15 +231,25 @@ Result<WalArchive::Target> WalArchive::segment_target(SegmentName name) const {
 uint32_t WalArchive::segment_size() const { return repository_.identity().wal_segment_size; }
 
 Result<PutOutcome> WalArchive::put_segment(SegmentName name, ByteView content, const WalSegmentSummary& summary) {
-  if (content.size() != segment_size()) {
-    return Error(ErrorKind::invalid, "segment " + name.file_name(segment_size()) + " has " +
-                                         std::to_string(content.size()) + " bytes instead of " +
-                                         std::to_string(segment_size()));
-  }
+  TRY(check_whole(name, content));
   auto target = TRY(segment_target(name));
   WalMeta meta;
   meta.summary = summary;
   return put_sealed(target, content, std::move(meta));
+}
+
+Result<PutOutcome> WalArchive::summarize_and_put_segment(SegmentName name, ByteView content,
+                                                         const Summarize& summarize) {
+  TRY(check_whole(name, content));
+  auto target = TRY(segment_target(name));
+  return put_sealed(target, content, {}, summarize);
+}
+
+Result<void> WalArchive::check_whole(SegmentName name, ByteView content) const {
+  if (content.size() == segment_size()) return {};
+  return Error(ErrorKind::invalid, "segment " + name.file_name(segment_size()) + " has " +
+                                       std::to_string(content.size()) + " bytes instead of " +
+                                       std::to_string(segment_size()));
 }
 
 Result<WalMeta> WalArchive::read_meta(SegmentName name) {

@@ -42,6 +42,7 @@ class WalArchive {
   struct Settings {
     Compressor::Settings compression;
     uint32_t frame_size = 1u << 20;  // bytes; at most 1 MiB
+    unsigned threads = 1;            // that compress one segment together
   };
   WalArchive(Repository& repository, Settings settings) : repository_(repository), settings_(settings) {}
 
@@ -49,6 +50,10 @@ class WalArchive {
   /// Errors: conflict when other content is there: both HMACs are named, nothing is overwritten; invalid unless
   /// content is exactly one segment.
   Result<PutOutcome> put_segment(SegmentName name, ByteView content, const WalSegmentSummary& summary);
+  /// The same. `summarize` runs on this thread while others compress; its error means that nothing was stored. It is
+  /// not asked when the segment is there already.
+  using Summarize = std::function<Result<WalSegmentSummary>()>;
+  Result<PutOutcome> summarize_and_put_segment(SegmentName name, ByteView content, const Summarize& summarize);
   /// One range read of about 1 KiB. Errors: not_found, corrupt.
   Result<WalMeta> read_meta(SegmentName name);
   /// Proved by size, GCM and HMAC. Errors: not_found when the store proved it absent; corrupt; transient ...
@@ -90,10 +95,11 @@ class WalArchive {
 
  private:
   struct Target;
-  Result<PutOutcome> put_sealed(const Target& target, ByteView content, WalMeta meta);
+  Result<PutOutcome> put_sealed(const Target& target, ByteView content, WalMeta meta, const Summarize& summarize = {});
   Result<PutOutcome> compare_with_stored(const Target& target, ByteView content);
   Result<WalMeta> read_sealed_meta(const Target& target);
   Result<Target> segment_target(SegmentName name) const;
+  Result<void> check_whole(SegmentName name, ByteView content) const;
   uint32_t segment_size() const;
 
   Repository& repository_;

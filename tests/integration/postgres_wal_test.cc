@@ -41,6 +41,8 @@ Connection::Settings connection_settings(const RealServer& server) {
   return settings;
 }
 
+int major_version(const RealServer& server) { return std::stoi(server.psql("SHOW server_version_num")) / 10000; }
+
 /// One line a record: "lsn transaction event time".
 std::vector<std::string> lines_of_waldump(const std::string& output) {
   std::vector<std::string> lines;
@@ -73,6 +75,7 @@ std::vector<std::string> lines_of_waldump(const std::string& output) {
 TEST(WalOfARealServer, EveryCommitAgreesWithPgWaldump) {
   RealServer server(server_settings());
   server.start();
+  if (major_version(server) != 15) GTEST_SKIP() << "only PostgreSQL 15 has its pg_waldump here";
   Lsn start =
       MUST(Lsn::parse(server.psql("SELECT pg_walfile_name(pg_switch_wal()); SELECT pg_current_wal_lsn()").substr(25)));
   server.pgbench({"-i", "-q", "-s", "2"});
@@ -122,6 +125,61 @@ TEST(WalOfARealServer, EveryCommitAgreesWithPgWaldump) {
   EXPECT_EQ(ours, theirs);
   EXPECT_TRUE(saw_restore_point);
   EXPECT_GE(scanner.end_of_records(), MUST(Lsn::parse(current)));
+}
+
+// The oracle that every major has: the server's own record of commit times.
+TEST(WalOfARealServer, EveryCommitHasTheTimeThatTheServerKnows) {
+  RealServer server(server_settings({{"track_commit_timestamp", "on"}}));
+  server.start();
+  server.psql("SELECT pg_switch_wal()");
+  Lsn start = MUST(Lsn::parse(server.psql("SELECT pg_current_wal_lsn()")));
+  server.psql("CREATE TABLE t (a int)");
+  uint64_t first = std::stoull(server.psql("INSERT INTO t SELECT 0 RETURNING xmin::text"));
+  server.pgbench({"-i", "-q", "-s", "1"});
+  server.pgbench({"-c", "4", "-t", "200"});
+  server.psql("BEGIN; INSERT INTO t SELECT 1; SAVEPOINT a; INSERT INTO t SELECT 2; PREPARE TRANSACTION 'one'");
+  server.psql("CREATE TABLE w (a int); BEGIN; CREATE TABLE u (a int); DROP TABLE w; PREPARE TRANSACTION 'two'");
+  server.psql("COMMIT PREPARED 'two'");
+  server.psql("BEGIN; CREATE TABLE v (); ROLLBACK");
+  server.psql("COMMIT PREPARED 'one'");
+  uint64_t last = std::stoull(server.psql("INSERT INTO t SELECT 0 RETURNING xmin::text"));
+  std::string known = server.psql(
+      fmt::format("SELECT string_agg(x || ' ' || to_char(pg_xact_commit_timestamp(x::text::xid) AT TIME ZONE 'UTC',"
+                  " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), E'\\n' ORDER BY x)"
+                  " FROM generate_series({}, {}) x WHERE pg_xact_commit_timestamp(x::text::xid) IS NOT NULL",
+                  first, last));
+  uint64_t end = MUST(Lsn::parse(server.psql("SELECT pg_current_wal_insert_lsn()"))).value;
+
+  int major = major_version(server);
+  auto identifier = MUST(SystemIdentifier::parse(server.psql("SELECT system_identifier FROM pg_control_system()")));
+  CommitScanner scanner({kSegmentSize, major});
+  std::map<uint64_t, Timestamp> ours;
+  for (uint64_t number = start.value / kSegmentSize; number <= end / kSegmentSize; ++number) {
+    SegmentName name{TimelineId{1}, number};
+    Bytes content = MUST(read_file(server.data_directory() + "/pg_wal/" + name.file_name(kSegmentSize)));
+    if (number < end / kSegmentSize) {
+      EXPECT_OK(check_segment(content, {name, kSegmentSize, identifier, major}));
+    }
+    ASSERT_OK(scanner.feed(name, content, [&](const WalEvent& event) -> Result<void> {
+      bool wanted = event.transaction >= first && event.transaction <= last;
+      if (event.kind == WalEvent::Kind::commit && wanted) ours[event.transaction] = event.time;
+      return {};
+    }));
+  }
+  size_t top_transactions = 0;
+  for (size_t begin = 0; begin < known.size();) {
+    std::string line = known.substr(begin, known.find('\n', begin) - begin);
+    begin += line.size() + 1;
+    uint64_t transaction = std::stoull(line);
+    Timestamp time = MUST(parse_rfc3339(line.substr(line.find(' ') + 1)));
+    auto found = ours.find(transaction);
+    if (found == ours.end()) continue;  // a subtransaction has its parent's record
+    ++top_transactions;
+    EXPECT_EQ(found->second, time) << transaction;
+  }
+  EXPECT_EQ(top_transactions, ours.size());
+  EXPECT_GT(ours.size(), 800u);
+  EXPECT_TRUE(ours.contains(last));
 }
 
 /// What a receiver delivered.
