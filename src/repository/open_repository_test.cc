@@ -121,6 +121,28 @@ TEST(OpenRepository, RefusesAnotherServerUnderTheSameName) {
   EXPECT_EQ(names(world.memory), before);
 }
 
+TEST(OpenRepository, LeavesTwoServersThatCameAtOnceToAPerson) {
+  SampleWorld world;
+  auto first = world.identity.system_identifier;
+  world.open();
+  std::vector<std::pair<storage::ObjectKey, Bytes>> hidden;  // as if both had looked before either had written
+  for (const auto& key : world.memory.keys()) {
+    if (key == repository_key()) continue;
+    hidden.emplace_back(key, MUST(world.memory.get(key, 1u << 20)));
+    MUST(world.memory.remove(key));
+  }
+  world.identity.system_identifier = {7000000000000000002};
+  world.open();
+  for (const auto& [key, bytes] : hidden) MUST(world.memory.put_if_absent(key, bytes));
+  EXPECT_KIND(world.try_open(), ErrorKind::refused);
+  world.identity.system_identifier = first;
+  EXPECT_KIND(world.try_open(), ErrorKind::refused);
+  auto which = Repository::open_for_reading(world.settings, std::nullopt, world.collaborators());
+  EXPECT_KIND(which, ErrorKind::invalid);
+  EXPECT_NE(which.error().message().find(first.to_string()), std::string::npos);
+  EXPECT_OK(Repository::open_for_reading(world.settings, first, world.collaborators()));
+}
+
 TEST(OpenRepository, RefusesAServerOfAnotherVersionOrShape) {
   SampleWorld world;
   world.open();
