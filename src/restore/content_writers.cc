@@ -16,8 +16,9 @@ constexpr size_t kQueuedChunks = 256;  // with small files, so many descriptors 
 }  // namespace
 
 struct ContentWriters::File {
+  File(FileEntry taken, Fd fd) : entry(std::move(taken)), output(std::move(fd), entry.size) {}
   FileEntry entry;
-  Fd fd;
+  OutputFile output;
   FinishFile finish;
   std::vector<ContentChunk> chunks;  // refer to `entry`
   std::vector<uint32_t> crcs;        // of each chunk; every element has one writer
@@ -42,9 +43,7 @@ Result<std::unique_ptr<ContentWriters>> ContentWriters::start(repository::Backup
 }
 
 Result<void> ContentWriters::add(FileEntry entry, Fd fd, FinishFile finish) {
-  auto file = std::make_shared<File>();
-  file->entry = std::move(entry);
-  file->fd = std::move(fd);
+  auto file = std::make_shared<File>(std::move(entry), std::move(fd));
   file->finish = std::move(finish);
   file->chunks = TRY_CONTEXT(repository::split_content(file->entry), file->entry.path);
   if (file->chunks.empty()) return complete(*file);
@@ -63,7 +62,7 @@ Result<void> ContentWriters::finish() {
 }
 
 Result<void> ContentWriters::work(repository::FrameReader& reader, std::stop_token stop) {
-  Bytes buffer;
+  AlignedBuffer buffer;
   while (true) {
     auto chunk = TRY(queue_.pop(stop));
     if (!chunk) return {};
@@ -72,21 +71,14 @@ Result<void> ContentWriters::work(repository::FrameReader& reader, std::stop_tok
   }
 }
 
-Result<void> ContentWriters::write_chunk(repository::FrameReader& reader, const Chunk& chunk, Bytes& buffer) {
+Result<void> ContentWriters::write_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer) {
   File& file = *chunk.file;
   const ContentChunk& content = file.chunks[chunk.index];
-  auto size = static_cast<size_t>(content.size);
-  if (buffer.size() < size) buffer.resize(size);
-  MutableBytes bytes(buffer.data(), size);
+  auto bytes = buffer.first(static_cast<size_t>(content.size));
   TRY(reader.read(content, bytes, file.entry.path));
   file.crcs[chunk.index] = crc32c(0, bytes);
-  TRY(write_at(file.fd, content.offset, bytes, file.entry.path));
-  if (settings_.early_writeback_bytes != 0 && size >= settings_.early_writeback_bytes) {
-    // Only a hint: errors of the disk are found by the sync at the end.
-    static_cast<void>(sync_file_range(file.fd.get(), static_cast<off64_t>(content.offset), static_cast<off64_t>(size),
-                                      SYNC_FILE_RANGE_WRITE));
-  }
-  progress_.add_bytes(size);
+  TRY(file.output.write(content.offset, bytes, file.entry.path));
+  progress_.add_bytes(bytes.size());
   return {};
 }
 
@@ -97,8 +89,8 @@ Result<void> ContentWriters::complete(File& file) {
     return Error(ErrorKind::corrupt, fmt::format("{}: content has CRC-32C {:08x}, the backup recorded {:08x}",
                                                  file.entry.path, crc, file.entry.crc32c));
   }
-  if (file.finish) TRY(file.finish(file.fd, file.entry));
-  return file.fd.close();
+  if (file.finish) TRY(file.finish(file.output.fd(), file.entry));
+  return file.output.close();
 }
 
 }  // namespace spendsync::restore

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/worker_group.h"
 #include "repository/backup_reader.h"
+#include "restore/output_file.h"
 
 namespace spendsync::restore {
 
@@ -18,9 +19,6 @@ class ContentWriters {
  public:
   struct Settings {
     unsigned workers = 1;
-    /// Bytes at which a file's chunk is handed to the disk at once (sync_file_range), so that the final sync finds
-    /// little left to do. 0: never.
-    uint64_t early_writeback_bytes = 1u << 20;
   };
   /// Starts the workers. All references outlive it.
   static Result<std::unique_ptr<ContentWriters>> start(repository::BackupReader& reader, Settings settings,
@@ -43,7 +41,7 @@ class ContentWriters {
   };
   ContentWriters(Settings settings, Progress& progress, std::stop_token stop);
   Result<void> work(repository::FrameReader& reader, std::stop_token stop);
-  Result<void> write_chunk(repository::FrameReader& reader, const Chunk& chunk, Bytes& buffer);
+  Result<void> write_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
   static Result<void> complete(File& file);
 
   Settings settings_;
