@@ -37,10 +37,17 @@ Result<std::string> absolute_path(const std::string& path) {
   return std::string(directory) + "/" + path;
 }
 
+/// A worker waits for its direct write: half of them decompress meanwhile. Bounded, since each holds about 8 MiB.
+unsigned restore_workers(const Wiring& wiring, std::optional<unsigned> asked) {
+  unsigned cores = wiring.workers(asked);
+  if (asked || wiring.config().workers) return cores;
+  return std::min(2 * cores, std::max(cores, 20u));
+}
+
 Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
                                                   const std::string& program) {
   restore::ExecuteSettings settings;
-  settings.workers = wiring.workers(options.workers);
+  settings.workers = restore_workers(wiring, options.workers);
   settings.program = program;
   settings.configuration = TRY(absolute_path(wiring.loaded().file));
   settings.bin_directory = wiring.config().database.bin_directory.value_or("");
@@ -81,8 +88,9 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   const auto report = TRY(restore::execute_restore(*repository, plan, settings, *progress, process.stop));
   progress->finish();
   for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
-  process.output.summary("restore", restore::to_json(report, zone), kDone);
-  return kDone;
+  const int code = report.complete() ? kDone : kIncomplete;
+  process.output.summary("restore", restore::to_json(report, zone), code);
+  return code;
 }
 
 }  // namespace spendsync::cli

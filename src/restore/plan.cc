@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/file.h"
 
@@ -152,7 +154,16 @@ void add_warnings(RestorePlan& plan) {
 }  // namespace
 
 RestorePaths RestorePaths::of(const std::string& data_directory) {
-  return {data_directory, data_directory + ".files", data_directory + "-tablespaces", data_directory + ".wal"};
+  RestorePaths paths{data_directory, data_directory + ".files", data_directory + "-tablespaces",
+                     data_directory + ".wal"};
+  // A mount point of the user's own below a directory of root's: only inside is there room for the window.
+  if (!paths.beside_is_writable()) paths.window = data_directory + "/spendsync-restore.wal";
+  return paths;
+}
+
+bool RestorePaths::beside_is_writable() const {
+  auto parent = data.substr(0, data.find_last_of('/'));
+  return ::access(parent.empty() ? "/" : parent.c_str(), W_OK | X_OK) == 0 || errno == ENOENT;
 }
 
 Result<RestorePlan> make_plan(repository::Repository& repository, const WalCoverage& wal, ResolvedTarget target,

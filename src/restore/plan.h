@@ -12,8 +12,10 @@ struct RestorePaths {
   std::string data;         // the data directory itself
   std::string files;        // <data>.files
   std::string tablespaces;  // <data>-tablespaces
-  std::string window;       // <data>.wal: removed when done
+  std::string window;       // <data>.wal, where that cannot be made a directory in <data>: removed when done
   static RestorePaths of(const std::string& data_directory);
+  /// Whether something can be made beside <data>. True where the directory above is to be made as well.
+  bool beside_is_writable() const;
 };
 
 struct PlannedTablespace {

@@ -71,7 +71,9 @@ class Execution {
     report_.reached = plan_.target.reached;
     report_.target = describe_target(plan_.target);
     report_.notes = plan_.warnings;
+    if (plan_.restores_files()) report_.missing = plan_.target.backup.incomplete;
     TRY(check_space(plan_));
+    TRY(check_beside());
     if (!plan_.restores_database()) return {};
     report_.data_directory = plan_.paths.data;
     report_.tablespaces = plan_.tablespaces;
@@ -85,6 +87,16 @@ class Execution {
           .with_hint("run as the user that shall own the data directory");
     }
     return {};
+  }
+
+  /// Found out before the first byte, not after the last.
+  Result<void> check_beside() const {
+    bool files = plan_.restores_files() && !plan_.target.backup.captured_sets.empty();
+    if ((!files && plan_.tablespaces.empty()) || plan_.paths.beside_is_writable()) return {};
+    return Error(ErrorKind::refused, fmt::format("{} cannot be made: the directory above belongs to another user",
+                                                 files ? plan_.paths.files : plan_.paths.tablespaces))
+        .with_hint(files && plan_.tablespaces.empty() ? "choose another --target, or restore with --database-only"
+                                                      : "choose another --target");
   }
 
   Result<TargetDirectory> claim() {
@@ -243,6 +255,7 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
                                                  format_duration(micro(recovery.duration)))));
     lines.push_back(fact("timeline", fmt::format("{}", recovery.timeline.value)));
   }
+  for (const auto& missing : report.missing) lines.push_back(fact("not inside", missing));
   for (const auto& note : report.notes) lines.push_back(fact("note", note));
   if (report.running) lines.push_back(fact("running", "yes"));
   if (!report.running && !report.start_command.empty()) lines.push_back(fact("start it with", report.start_command));
@@ -280,6 +293,9 @@ Json to_json(const RestoreReport& report, const TimeZone& zone) {
   Json notes = Json::array();
   for (const auto& note : report.notes) notes.push(note);
   json.set("notes", std::move(notes));
+  Json missing = Json::array();
+  for (const auto& what : report.missing) missing.push(what);
+  json.set("missing", std::move(missing));
   return json;
 }
 

@@ -406,7 +406,9 @@ TEST_F(WalGet, WindowThatCannotFetchLeavesTheAnswerToWalGet) {
     EXPECT_EQ(get(name_of(kOne, 5), true).exit_code, 0);
     EXPECT_EQ(get(name_of(kOne, 7), true).exit_code, 126);
   }
-  EXPECT_TRUE(MUST(list_directory(window())).empty());
+  for (const auto& name : MUST(list_directory(window()))) {
+    EXPECT_EQ(name, name_of(kOne, 5)) << "nothing unfinished is left";  // itself only where wal get was faster
+  }
 }
 
 }  // namespace

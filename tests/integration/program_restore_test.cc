@@ -350,6 +350,7 @@ TEST_F(ProgramRestore, TakesUpAKilledRecoveryAndStopsItsOrphanedServer) {
   EXPECT_TRUE(exists(target("copy") + "/spendsync-restore.unfinished"));
   const auto output = installation_.run({"restore", "--latest", "--target", target("copy")});
   ASSERT_EQ(output.exit_status, 0) << output.out << output.err;
+  EXPECT_THAT(output.err, HasSubstr("stopping the server that an interrupted restore left running"));
   Opened opened(server_, target("copy"));
   EXPECT_EQ(opened.psql("select count(*) from t"), "200001");
 }
