@@ -18,12 +18,14 @@ main() {
       prepare
       build tests
       run_tests tests --label-exclude long
+      check_faults tests
       ;;
     long)
       prepare
       build tests
       export SSB_TESTS=long
       run_tests tests
+      check_faults tests
       ;;
     asan-ubsan)
       prepare
@@ -65,6 +67,7 @@ prepare() {
   tools/install-packages "$@"
   step "who includes whom, and how it looks"
   tools/check_layers --self-test
+  tools/fault_table --self-test
   tools/check_layers
   tools/check_format
 }
@@ -79,7 +82,13 @@ run_tests() {
   local preset=$1
   shift
   step "tests ($preset)"
-  ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error "$@"
+  ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error --output-junit results.xml "$@"
+}
+
+# Every fault of the list has its tests, they passed, and docs/operations/faults.md says so.
+check_faults() {
+  step "faults"
+  tools/fault_table --check "build/$1/results.xml"
 }
 
 # The leak checker cannot attach to a program that was started under strace or made itself undumpable.

@@ -2,6 +2,7 @@
 #include "repository/verify_objects.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "repository/testing/sample_repository.h"
@@ -226,6 +227,11 @@ uint64_t pick_bit(SeededRandom& random, size_t size, int round) {
   return random.next_u64() % bits;
 }
 
+int flips_a_type() {
+  const char* kind = std::getenv("SSB_TESTS");
+  return kind != nullptr && std::string_view(kind) == "long" ? 1000 : 200;
+}
+
 /// The step of verify that reads this object, alone: the whole matrix would read everything 2800 times.
 Result<VerifyReport> verify_one(Repository& repository, const std::string& kind, const storage::ObjectKey& key) {
   auto label_in = [&](std::string_view folder) {
@@ -248,7 +254,7 @@ TEST(VerifyObjects, NoticesABitFlippedAnywhere) {
                 kind == "wal-part" || kind == "wal-file";
     const auto& key = keys.front();
     auto whole = MUST(world.memory.get(key, 1u << 30));
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < flips_a_type(); ++round) {
       auto bit = pick_bit(random, whole.size(), round);
       auto damaged = whole;
       damaged[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8));
