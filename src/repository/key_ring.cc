@@ -28,7 +28,8 @@ KeyRing::KeyRing(Settings settings, Layout layout, storage::ObjectStore& store, 
       log_(log) {}
 
 Result<RunKeys> KeyRing::create_pair(std::string_view purpose) {
-  bool can_open = std::any_of(wrappers_.begin(), wrappers_.end(), [](auto* wrapper) { return wrapper->can_open(); });
+  bool can_open = std::any_of(wrappers_.begin(), wrappers_.end(),
+                              [](auto* wrapper) { return wrapper->can_open() && !wrapper->is_offline(); });
   if (!can_open) {
     return Error(ErrorKind::refused, "no configured key can open what it seals: nothing could be restored")
         .with_hint("add a key-file or aws-kms key under encryption.keys; an escrow key alone is not enough");
