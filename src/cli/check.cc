@@ -194,12 +194,14 @@ class Check {
     auto connection = postgres::Connection::open(settings, process_.stop);
     if (connection) return report_.pass("server.replication", "a replication connection is accepted");
     auto item = problem_of("server.replication", connection.error());
-    if (connection.error().is(ErrorKind::denied)) {
+    item.exit_code = kRefused;  // the server was just reached: it refuses
+    if (!health_->may_stream) {
+      item.fix = "what server.rights says";
+    } else if (connection.error().is(ErrorKind::denied)) {
       item.fix = fmt::format(
           "add to {}: local replication \"{}\" peer   # or the host line for this address; then in "
           "psql: SELECT pg_reload_conf();",
           server_->hba_file, health_->role);
-      item.exit_code = kRefused;
     }
     report_.add(std::move(item));
   }

@@ -73,6 +73,28 @@ void add_verify(CLI::App& app, std::optional<CommandOptions>& chosen) {
   command->callback([options, &chosen] { chosen = *options; });
 }
 
+void add_init(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto options = std::make_shared<InitOptions>();
+  auto* command = app.add_subcommand("init", "write a configuration and a key for a cluster of this host, then check");
+  command->add_flag("--yes", options->yes, "ask nothing: take what is proposed");
+  command->add_option("--cluster", options->cluster, "as pg_lsclusters names it (15/main), or a data directory");
+  command->add_option("--connection", options->connection, "libpq string (default: the cluster's Unix socket)");
+  command->add_option("--repository", options->repository, "where backups go")->type_name("DIR");
+  command->add_option("--output", options->output, "the configuration to write; never overwritten")->type_name("FILE");
+  command->add_option("--base", options->base, "holds state/ and restore/ (default: /var/lib/spendsync)")
+      ->type_name("DIR");
+  command->add_option("--key", options->key, "the key file: used if it is there, else made")->type_name("FILE");
+  command->callback([options, &chosen] { chosen = *options; });
+}
+
+void add_status(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto options = std::make_shared<StatusOptions>();
+  auto* command =
+      app.add_subcommand("status", "what would be lost, and how long it would take, if the server died now");
+  command->add_flag("--nagios", options->nagios, "one line and the exit codes of a monitoring plugin");
+  command->callback([options, &chosen] { chosen = *options; });
+}
+
 void add_wal(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto* wal = app.add_subcommand("wal", "what PostgreSQL calls: archive_command and restore_command");
   wal->require_subcommand(1);
@@ -139,8 +161,10 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
   add_list(app, chosen);
   add_restore(app, chosen);
   add_verify(app, chosen);
+  add_init(app, chosen);
   add_plain<CheckOptions>(app, "check", "everything that could keep the next backup from succeeding, with its fix",
                           chosen);
+  add_status(app, chosen);
   add_wal(app, chosen);
   add_groups(app, chosen);
   add_tests_and_demo(app, chosen);

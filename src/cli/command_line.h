@@ -59,7 +59,19 @@ struct WalGetOptions {
   std::string path;
   std::optional<std::string> plan;
 };
+struct InitOptions {
+  bool yes = false;
+  std::optional<std::string> cluster;     // "15/main", or a data directory
+  std::optional<std::string> connection;  // libpq
+  std::optional<std::string> repository;
+  std::optional<std::string> output;
+  std::optional<std::string> key;
+  std::optional<std::string> base;
+};
 struct CheckOptions {};
+struct StatusOptions {
+  bool nagios = false;
+};
 struct KeysListOptions {};
 struct SlotDropOptions {};
 struct ConfigValidateOptions {};
@@ -74,9 +86,9 @@ struct DemoOptions {
 };
 
 using CommandOptions =
-    std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions, WalGetOptions, CheckOptions,
-                 KeysListOptions, SlotDropOptions, ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions,
-                 DrTestOptions, DemoOptions>;
+    std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions, WalGetOptions, InitOptions,
+                 CheckOptions, StatusOptions, KeysListOptions, SlotDropOptions, ConfigValidateOptions,
+                 ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

@@ -52,8 +52,14 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                [&](const WalGetOptions& o) {
                                  return Named{"wal get", [&] { return Result<int>(run_wal_get(process, o)); }};
                                },
+                               [&](const InitOptions& o) {
+                                 return Named{"init", [&] { return run_init(process, o); }};
+                               },
                                [&](const CheckOptions&) {
                                  return Named{"check", [&] { return run_check(process); }};
+                               },
+                               [&](const StatusOptions& o) {
+                                 return Named{"status", [&] { return run_status(process, o); }};
                                },
                                [&](const KeysListOptions&) {
                                  return Named{"keys list", [&] { return run_keys_list(process); }};

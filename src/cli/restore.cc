@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
+#include "monitoring/restore_measurement.h"
 
 namespace spendsync::cli {
 namespace {
@@ -63,6 +64,22 @@ void print_plan(const Process& process, const restore::RestorePlan& plan, const 
   }
 }
 
+/// What `status` measures by. Never an error: a restore that succeeded has succeeded.
+void remember_duration(const Process& process, const Wiring& wiring, const restore::RestorePlan& plan,
+                       const restore::RestoreReport& report) {
+  if (!report.recovery || !report.complete()) return;
+  const auto& backup = plan.target.backup;
+  monitoring::RestoreMeasurement measurement;
+  measurement.label = backup.label.text();
+  measurement.finished = process.clock.now();
+  measurement.duration = std::chrono::duration_cast<std::chrono::milliseconds>(report.duration);
+  measurement.restored_bytes = backup.source_bytes;
+  measurement.wal_bytes = plan.target.needed_until.value - std::min(plan.target.needed_until, backup.start.lsn).value;
+  auto written = monitoring::remember_restore(
+      {.state_directory = wiring.state_directory(), .cluster = wiring.config().cluster}, measurement);
+  if (!written) process.log.debug("the duration was not remembered", {{"why", written.error().message()}});
+}
+
 }  // namespace
 
 Result<int> run_restore(const Process& process, const RestoreOptions& options) {
@@ -88,6 +105,7 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   auto progress = process.output.progress("restore");
   const auto report = TRY(restore::execute_restore(*repository, plan, settings, *progress, process.stop));
   progress->finish();
+  remember_duration(process, *wiring, plan, report);
   for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
   const int code = report.complete() ? kDone : kIncomplete;
   process.output.summary("restore", restore::to_json(report, zone), code);

@@ -111,6 +111,8 @@ Json Installation::must_summarize(std::vector<std::string> arguments) const {
   return MUST(Json::parse(text.substr(text.rfind('\n') + 1)));
 }
 
+std::string source_directory() { return SSB_SOURCE_DIRECTORY; }
+
 std::string now_text() {
   auto text = format_utc(SystemClock().now());  // "2026-01-01T00:00:00.000000Z"
   text.replace(text.find('T'), 1, " ");

@@ -49,6 +49,9 @@ class Installation {
   std::string config_;
 };
 
+/// The root of the source tree.
+std::string source_directory();
+
 /// "YYYY-MM-DD hh:mm:ss.ffffff+00" of the clock now.
 std::string now_text();
 
