@@ -139,6 +139,8 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
   add_list(app, chosen);
   add_restore(app, chosen);
   add_verify(app, chosen);
+  add_plain<CheckOptions>(app, "check", "everything that could keep the next backup from succeeding, with its fix",
+                          chosen);
   add_wal(app, chosen);
   add_groups(app, chosen);
   add_tests_and_demo(app, chosen);

@@ -59,6 +59,7 @@ struct WalGetOptions {
   std::string path;
   std::optional<std::string> plan;
 };
+struct CheckOptions {};
 struct KeysListOptions {};
 struct SlotDropOptions {};
 struct ConfigValidateOptions {};
@@ -72,9 +73,10 @@ struct DemoOptions {
   bool keep = false;
 };
 
-using CommandOptions = std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
-                                    WalGetOptions, KeysListOptions, SlotDropOptions, ConfigValidateOptions,
-                                    ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
+using CommandOptions =
+    std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions, WalGetOptions, CheckOptions,
+                 KeysListOptions, SlotDropOptions, ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions,
+                 DrTestOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

@@ -14,6 +14,7 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options);
 Result<int> run_wal_push(const Process& process, const WalPushOptions& options);
 /// Its exit codes are PostgreSQL's: 0, 1, or above 125.
 int run_wal_get(const Process& process, const WalGetOptions& options);
+Result<int> run_check(const Process& process);
 Result<int> run_keys_list(const Process& process);
 Result<int> run_slot_drop(const Process& process);
 Result<int> run_config_validate(const Process& process);

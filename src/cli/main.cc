@@ -52,6 +52,9 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                [&](const WalGetOptions& o) {
                                  return Named{"wal get", [&] { return Result<int>(run_wal_get(process, o)); }};
                                },
+                               [&](const CheckOptions&) {
+                                 return Named{"check", [&] { return run_check(process); }};
+                               },
                                [&](const KeysListOptions&) {
                                  return Named{"keys list", [&] { return run_keys_list(process); }};
                                },

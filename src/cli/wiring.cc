@@ -100,6 +100,33 @@ Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access acce
   return wiring;
 }
 
+Result<Wiring::Examination> Wiring::examine(const Process& process) {
+  auto loaded = TRY(load_configuration(process));
+  TRY(become_service_user(loaded.config, {}));
+  Examination found;
+  found.wiring.reset(new Wiring(process, std::move(loaded)));
+  auto& wiring = *found.wiring;
+  wiring.state_directory_ = usable_state_directory(wiring.config().state_directory, Access::reads);
+  for (size_t number = 0; number < wiring.config().encryption.keys.size(); ++number) {
+    config::LoadedConfig one = wiring.loaded_;
+    one.config.encryption.keys = {wiring.config().encryption.keys[number]};
+    auto opened = make_wrappers(one, process.random, process.clock);
+    found.keys.push_back({wiring.loaded_.where("encryption.keys[" + std::to_string(number) + "]"), std::nullopt});
+    if (!opened) {
+      found.keys.back().failure = std::move(opened).error();
+      continue;
+    }
+    for (auto& wrapper : *opened) wiring.wrappers_.push_back(std::move(wrapper));
+  }
+  auto store = make_store(wiring.loaded_, Access::reads);
+  if (store) {
+    wiring.store_ = *std::move(store);
+  } else {
+    found.store_failure = std::move(store).error();
+  }
+  return found;
+}
+
 unsigned Wiring::workers(std::optional<unsigned> asked) const {
   if (asked) return *asked;
   if (config().workers) return static_cast<unsigned>(*config().workers);

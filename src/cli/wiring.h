@@ -2,7 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "cli/command_line.h"
 #include "cli/output.h"
@@ -31,6 +34,19 @@ class Wiring {
   enum class Access { reads, writes, restores };
   /// Errors: exit code 2 for the configuration, those of store and keys.
   static Result<std::unique_ptr<Wiring>> open(const Process& process, Access access);
+
+  /// What opens and what does not, for `check`, which goes on where a part fails. Drops root's privileges.
+  struct Examination {
+    std::unique_ptr<Wiring> wiring;      // store() only without a store_failure
+    std::optional<Error> store_failure;  // not_found: it is not there yet
+    struct Key {
+      std::string where;  // "backup-config.yml:31:5"
+      std::optional<Error> failure;
+    };
+    std::vector<Key> keys;  // as configured
+  };
+  /// Makes nothing. Errors: exit code 2 for the configuration; those of changing the user.
+  static Result<Examination> examine(const Process& process);
 
   const config::Config& config() const { return loaded_.config; }
   const config::LoadedConfig& loaded() const { return loaded_; }
