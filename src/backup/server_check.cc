@@ -40,6 +40,7 @@ Result<void> check_same_cluster(const postgres::ServerInfo& info) {
 Result<void> check_state(const postgres::ServerInfo& info) {
   if (info.wal_level == "minimal") {
     return Error(ErrorKind::refused, "the server has wal_level=minimal, so a backup could never be recovered")
+        .with_condition(Condition::wal_level_minimal)
         .with_hint("alter system set wal_level = 'replica', then restart the server");
   }
   return {};
@@ -58,11 +59,13 @@ Result<void> check_role(postgres::Connection& connection, int major, std::stop_t
   auto user = row[0].value_or("");
   if (row[1] != "true") {
     return Error(ErrorKind::denied, fmt::format("role \"{}\" may not stream WAL", user))
+        .with_condition(Condition::server_rights_missing)
         .with_hint(fmt::format("alter role \"{}\" replication", user));
   }
   if (row[2] != "true") {
     auto stop_function = major >= 15 ? "pg_backup_stop(boolean)" : "pg_stop_backup(boolean, boolean)";
     return Error(ErrorKind::denied, fmt::format("role \"{}\" may not call {}", user, function))
+        .with_condition(Condition::server_rights_missing)
         .with_hint(fmt::format("grant execute on function {}, {} to \"{}\"", function, stop_function, user));
   }
   return {};

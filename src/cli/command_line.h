@@ -17,6 +17,9 @@ struct GlobalOptions {
   bool quiet = false;
   bool verbose = false;
   bool no_color = false;
+  std::optional<std::string> escrow_key;              // a private key's file, in place of the configured keys
+  std::optional<std::string> escrow_passphrase_file;  // its passphrase; else asked on the terminal
+  std::optional<std::string> escrow_key_socket;       // of the restore that runs this program as restore_command
 };
 
 struct BackupOptions {
@@ -81,12 +84,33 @@ struct StatusOptions {
   bool nagios = false;
 };
 struct KeysListOptions {};
+struct KeysRewrapOptions {
+  std::optional<std::string> retire;  // a wrapper's id
+};
+struct KeysKitOptions {
+  std::optional<std::string> output;  // else stdout
+  bool html = false;
+  bool with_secret = false;
+};
+struct KeysImportKitOptions {
+  std::string output;
+  std::optional<std::string> typed;  // else stdin
+};
 struct SlotDropOptions {};
 struct ConfigValidateOptions {};
 struct ConfigShowOptions {};
 struct ConfigSchemaOptions {};
 struct DrTestOptions {
   std::string type;
+};
+struct ExplainOptions {
+  std::optional<std::string> code;  // else all
+};
+struct CompletionOptions {
+  std::string shell;
+};
+struct ManOptions {
+  std::vector<std::string> command;  // empty: the program's own page
 };
 struct DemoOptions {
   std::optional<std::string> directory;
@@ -95,8 +119,9 @@ struct DemoOptions {
 
 using CommandOptions =
     std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
-                 WalGetOptions, InitOptions, CheckOptions, StatusOptions, KeysListOptions, SlotDropOptions,
-                 ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
+                 WalGetOptions, InitOptions, CheckOptions, StatusOptions, KeysListOptions, KeysRewrapOptions,
+                 KeysKitOptions, KeysImportKitOptions, SlotDropOptions, ConfigValidateOptions, ConfigShowOptions,
+                 ConfigSchemaOptions, DrTestOptions, ExplainOptions, CompletionOptions, ManOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

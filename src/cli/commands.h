@@ -19,11 +19,18 @@ Result<int> run_init(const Process& process, const InitOptions& options);
 Result<int> run_check(const Process& process);
 Result<int> run_status(const Process& process, const StatusOptions& options);
 Result<int> run_keys_list(const Process& process);
+Result<int> run_keys_rewrap(const Process& process, const KeysRewrapOptions& options);
+Result<int> run_keys_kit(const Process& process, const KeysKitOptions& options);
+Result<int> run_keys_import_kit(const Process& process, const KeysImportKitOptions& options);
 Result<int> run_slot_drop(const Process& process);
 Result<int> run_config_validate(const Process& process);
 Result<int> run_config_show(const Process& process);
 Result<int> run_config_schema(const Process& process);
 Result<int> run_dr_test(const Process& process, const DrTestOptions& options);
+Result<int> run_explain(const Process& process, const ExplainOptions& options);
+/// These two print what is loaded or formatted elsewhere, so nothing else, with --json neither.
+Result<int> run_completion(const CompletionOptions& options);
+Result<int> run_man(const ManOptions& options);
 Result<int> run_demo(const Process& process, const DemoOptions& options);
 
 }  // namespace spendsync::cli

@@ -67,6 +67,15 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                [&](const KeysListOptions&) {
                                  return Named{"keys list", [&] { return run_keys_list(process); }};
                                },
+                               [&](const KeysRewrapOptions& o) {
+                                 return Named{"keys rewrap", [&] { return run_keys_rewrap(process, o); }};
+                               },
+                               [&](const KeysKitOptions& o) {
+                                 return Named{"keys kit", [&] { return run_keys_kit(process, o); }};
+                               },
+                               [&](const KeysImportKitOptions& o) {
+                                 return Named{"keys import-kit", [&] { return run_keys_import_kit(process, o); }};
+                               },
                                [&](const SlotDropOptions&) {
                                  return Named{"slot drop", [&] { return run_slot_drop(process); }};
                                },
@@ -81,6 +90,15 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                },
                                [&](const DrTestOptions& o) {
                                  return Named{"dr-test", [&] { return run_dr_test(process, o); }};
+                               },
+                               [&](const ExplainOptions& o) {
+                                 return Named{"explain", [&] { return run_explain(process, o); }};
+                               },
+                               [&](const CompletionOptions& o) {
+                                 return Named{"completion", [&] { return run_completion(o); }};
+                               },
+                               [&](const ManOptions& o) {
+                                 return Named{"man", [&] { return run_man(o); }};
                                },
                                [&](const DemoOptions& o) {
                                  return Named{"demo", [&] { return run_demo(process, o); }};
@@ -128,7 +146,8 @@ int main(int argc, char** argv) {
       code = spendsync::restore::wal_get_failure_code(".");
     if (std::fflush(stdout) != 0 && code == kDone) code = kFailed;
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
-    std::fprintf(stderr, "error: %s\n", error.what());
+    std::fprintf(stderr, "error: %s [%s]\n", error.what(),
+                 spendsync::code_of(spendsync::Condition::internal_error).c_str());
     // 1 to 125 from a restore_command would be taken as the end of WAL.
     code = std::find(arguments.begin(), arguments.end(), "get") != arguments.end() ? 126 : kFailed;
   }

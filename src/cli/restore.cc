@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
+#include "crypto/key_broker.h"
 #include "monitoring/restore_measurement.h"
 
 namespace spendsync::cli {
@@ -55,6 +56,31 @@ Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const Re
   settings.configuration = TRY(absolute_path(wiring.loaded().file));
   settings.bin_directory = wiring.config().database.bin_directory.value_or("");
   return settings;
+}
+
+/// The server that recovers runs `wal get`, which must open WAL keys but is handed no secret: it asks this process.
+Result<std::unique_ptr<crypto::KeyBroker>> lend_escrow_key(Wiring& wiring, const std::string& directory,
+                                                           restore::ExecuteSettings& settings) {
+  if (wiring.escrow_key() == nullptr) return std::unique_ptr<crypto::KeyBroker>();
+  const std::string socket = directory + "/keys";
+  settings.program_options = {"--escrow-key-socket", socket};
+  return crypto::KeyBroker::start(*wiring.escrow_key(), socket);
+}
+
+/// With --no-start the first start recovers, when this process is gone: restore_command then names the key's file.
+Result<void> name_escrow_key(Wiring& wiring, const GlobalOptions& global, restore::ExecuteSettings& settings) {
+  if (!global.escrow_key) return ok();
+  if (wiring.passphrase_typed()) {
+    return Error(ErrorKind::refused,
+                 "with --no-start the server recovers later, when nobody is there to type the escrow key's passphrase")
+        .with_hint("give it in a file (--escrow-passphrase-file), or restore without --no-start");
+  }
+  auto key = TRY(absolute_path(*global.escrow_key));
+  settings.program_options = {"--escrow-key", key};
+  if (!global.escrow_passphrase_file) return ok();
+  auto passphrase = TRY(absolute_path(*global.escrow_passphrase_file));
+  settings.program_options.insert(settings.program_options.end(), {"--escrow-passphrase-file", passphrase});
+  return ok();
 }
 
 void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone) {
@@ -125,7 +151,13 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
   auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
   const auto program = TRY(reachable_program(directory.path()));
-  const auto settings = TRY(execute_settings(*wiring, options, program));
+  auto settings = TRY(execute_settings(*wiring, options, program));
+  std::unique_ptr<crypto::KeyBroker> broker;
+  if (options.no_start) {
+    TRY(name_escrow_key(*wiring, process.global, settings));
+  } else {
+    broker = TRY(lend_escrow_key(*wiring, directory.path(), settings));
+  }
   auto progress = process.output.progress("restore");
   const auto report = TRY(restore::execute_restore(*repository, plan, settings, *progress, process.stop));
   progress->finish();

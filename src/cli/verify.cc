@@ -132,6 +132,7 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   if (labels.empty()) {
     return Error(ErrorKind::not_found,
                  "no " + options.type + " backup of " + options.date + " in " + wiring->store().description())
+        .with_condition(Condition::no_such_backup)
         .with_hint("`list " + options.type + "` shows those there are");
   }
 

@@ -23,7 +23,9 @@ int run_wal_get(const Process& process, const WalGetOptions& options) {
   const restore::WalGetRequest request{.file_name = options.file, .path = options.path, .plan = options.plan};
   const auto outcome = restore::wal_get(request, open, process.clock, process.stop);
   if (outcome.exit_code == restore::kWalFailed) {
-    process.log.failure(Error(ErrorKind::internal, outcome.message).with_hint(outcome.hint));
+    process.log.failure(Error(ErrorKind::internal, outcome.message)
+                            .with_condition(Condition::wal_not_delivered)
+                            .with_hint(outcome.hint));
   } else if (!outcome.message.empty()) {
     process.log.debug(outcome.message);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command_line.h"
+#include "cli/key_wiring.h"
 #include "cli/output.h"
 #include "config/load.h"
 #include "crypto/data_key.h"
@@ -31,7 +32,7 @@ struct Process {
 /// Configuration, store and keys of one command. Opening it drops root's privileges.
 class Wiring {
  public:
-  enum class Access { reads, writes, restores };
+  enum class Access { reads, writes, restores, adds_wraps };
   /// Errors: exit code 2 for the configuration, those of store and keys.
   static Result<std::unique_ptr<Wiring>> open(const Process& process, Access access);
 
@@ -67,6 +68,10 @@ class Wiring {
   repository::Compressor::Settings compression() const;
   repository::Collaborators collaborators();
 
+  /// The escrow key that was brought (--escrow-key), or null: then no configured key is open, unless wraps are added.
+  crypto::KeyWrapper* escrow_key() { return keys_.brought; }
+  bool passphrase_typed() const { return keys_.passphrase_typed; }
+
   /// For commands that read, and for `wal push`.
   Result<std::unique_ptr<repository::Repository>> open_repository(
       std::optional<SystemIdentifier> system_identifier = std::nullopt);
@@ -84,7 +89,7 @@ class Wiring {
   config::LoadedConfig loaded_;
   std::unique_ptr<storage::ObjectStore> store_;
   std::unique_ptr<storage::ObjectStore> throttled_;  // over store_; empty: no limit
-  std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers_;
+  OpenedKeys keys_;
   std::string state_directory_;
 };
 

@@ -22,7 +22,9 @@ constexpr const char* kMakeHint =
     "openssl pkey -in escrow-private.pem -pubout -out escrow.pem; only escrow.pem comes to this host";
 
 Error refused(const std::string& path, const std::string& what, const std::string& hint) {
-  return Error(ErrorKind::refused, "escrow key " + path + " " + what).with_hint(hint);
+  return Error(ErrorKind::refused, "escrow key " + path + " " + what)
+      .with_condition(Condition::escrow_key_unusable)
+      .with_hint(hint);
 }
 
 struct PemBlock {
@@ -168,6 +170,7 @@ Result<EscrowKey> EscrowKey::read_private(const std::string& path, const Passphr
     ERR_clear_error();
     if (!key) {
       return Error(ErrorKind::denied, "the passphrase does not open escrow key " + path)
+          .with_condition(Condition::wrong_passphrase)
           .with_hint("try it with: openssl pkey -in " + quoted_path(path) + " -noout");
     }
   }

@@ -37,10 +37,12 @@ Result<Secret> read_key(const Fd& file, const std::string& path) {
   if (*size != Secret::kSize) {
     auto found = *size > Secret::kSize ? std::string("more than 32") : std::to_string(*size);
     return Error(ErrorKind::refused, "key file " + path + " holds " + found + " bytes; a key is exactly 32 raw bytes")
+        .with_condition(Condition::key_file_wrong)
         .with_hint("if nothing was sealed with it yet, make a new one: " + make_command(path));
   }
   if (zeros) {
     return Error(ErrorKind::refused, "key file " + path + " holds only zero bytes")
+        .with_condition(Condition::key_file_wrong)
         .with_hint("if nothing was sealed with it yet, make a new one: " + make_command(path));
   }
   return key;

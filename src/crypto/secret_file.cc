@@ -14,10 +14,13 @@ namespace {
 
 Error explain_open_failure(Error error, const std::string& path, const SecretFileWords& words) {
   if (error.os_error() == ENOENT) {
-    return Error(ErrorKind::not_found, words.what + " " + path + " does not exist").with_hint(words.missing_hint);
+    return Error(ErrorKind::not_found, words.what + " " + path + " does not exist")
+        .with_condition(Condition::secret_file_missing)
+        .with_hint(words.missing_hint);
   }
   if (error.os_error() == ELOOP) {
     return Error(ErrorKind::refused, words.what + " " + path + " is a symbolic link")
+        .with_condition(Condition::secret_file_unsafe)
         .with_hint("name the file itself: readlink -f " + quoted_path(path));
   }
   if (error.os_error() == EACCES || error.os_error() == EPERM) {
@@ -29,11 +32,14 @@ Error explain_open_failure(Error error, const std::string& path, const SecretFil
 Result<void> check_attributes(const struct stat& attributes, const std::string& path, const SecretFileWords& words) {
   const std::string& what = words.what;
   if (!S_ISREG(attributes.st_mode)) {
-    return Error(ErrorKind::refused, what + " " + path + " is not a regular file").with_hint(words.make_hint);
+    return Error(ErrorKind::refused, what + " " + path + " is not a regular file")
+        .with_condition(Condition::secret_file_unsafe)
+        .with_hint(words.make_hint);
   }
   if (attributes.st_uid != geteuid() && attributes.st_uid != 0) {
     return Error(ErrorKind::refused, what + " " + path + " belongs to user " + std::to_string(attributes.st_uid) +
                                          ", neither to the running user nor to root")
+        .with_condition(Condition::secret_file_unsafe)
         .with_hint("chown " + std::to_string(geteuid()) + " " + quoted_path(path));
   }
   auto mode = attributes.st_mode & 07777;
@@ -41,6 +47,7 @@ Result<void> check_attributes(const struct stat& attributes, const std::string& 
     char text[8];
     std::snprintf(text, sizeof text, "%04o", mode);
     return Error(ErrorKind::refused, what + " " + path + " has mode " + text + "; it must be 0600 or 0400")
+        .with_condition(Condition::secret_file_unsafe)
         .with_hint("chmod 600 " + quoted_path(path));
   }
   return ok();

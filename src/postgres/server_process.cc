@@ -117,7 +117,8 @@ Result<ServerProcess> ServerProcess::start(Settings settings) {
   TRY(refuse_root());
   auto running = TRY(is_running(settings.data_directory));
   if (running) {
-    return Error(ErrorKind::conflict, fmt::format("a server runs on {} already", settings.data_directory));
+    return Error(ErrorKind::conflict, fmt::format("a server runs on {} already", settings.data_directory))
+        .with_condition(Condition::server_running);
   }
   TRY(prepare_socket_directory(settings));
   auto major = TRY(read_major(settings.data_directory));

@@ -123,10 +123,12 @@ class Attempts {
     if (corrupt_) return *std::move(corrupt_);
     if (!owners_.empty()) {
       return Error(ErrorKind::denied, "none of the configured keys opens it; it is sealed by " + owners_)
+          .with_condition(Condition::no_key_opens)
           .with_hint("configure one of these under encryption.keys");
     }
     if (denied_) return *std::move(denied_);
     return Error(ErrorKind::not_found, "it has no wraps: they were removed")
+        .with_condition(Condition::wraps_missing)
         .with_hint("verify names what else is missing");
   }
 

@@ -55,6 +55,7 @@ Result<RepositoryObject> parse_repository_object(ByteView bytes) {
   if (version > kVersion) {
     return Error(ErrorKind::unsupported, "the repository has format version " + std::to_string(version) +
                                              "; this program knows up to " + std::to_string(kVersion))
+        .with_condition(Condition::newer_format)
         .with_hint("use a newer version of the program");
   }
   auto id = from_hex(object.id);
@@ -132,6 +133,7 @@ bool contains(const std::vector<SystemIdentifier>& list, SystemIdentifier wanted
 Error wrong_server(const std::string& cluster, SystemIdentifier there, SystemIdentifier here) {
   return Error(ErrorKind::refused, "cluster " + cluster + " of this repository is the server with system identifier " +
                                        there.to_string() + ", not " + here.to_string())
+      .with_condition(Condition::another_server)
       .with_hint("if the new server replaces the old one, run: cluster adopt");
 }
 
@@ -223,6 +225,7 @@ class RepositoryOpener {
     auto found = TRY(find_repository());
     if (found) return *found;
     return Error(ErrorKind::not_found, "no repository at " + store().description())
+        .with_condition(Condition::repository_missing)
         .with_hint("the first backup creates it; if there should be one, check storage in the configuration");
   }
 
@@ -239,6 +242,7 @@ class RepositoryOpener {
     if (!again.error().is(ErrorKind::not_found)) return std::move(again).error();
     return Error(ErrorKind::refused,
                  "the object 'repository' is missing at " + store().description() + ", but other objects are there")
+        .with_condition(Condition::repository_object_missing)
         .with_hint("restore that object from the other region or a copy; without it nothing there can be opened");
   }
 
@@ -357,6 +361,7 @@ class RepositoryOpener {
     auto all = TRY(other_identifiers(std::nullopt));
     if (all.empty()) {
       return Error(ErrorKind::not_found, "the repository holds no cluster " + settings_.cluster)
+          .with_condition(Condition::cluster_missing)
           .with_hint("check the name under cluster in the configuration");
     }
     if (all.size() == 1) return all.front();

@@ -221,6 +221,7 @@ Result<void> check_space(const RestorePlan& plan) {
     return Error(ErrorKind::refused,
                  fmt::format("{} has {} free ({} bytes), the restore needs {} ({} bytes)", need.path,
                              format_bytes(need.free), need.free, format_bytes(need.needed), need.needed))
+        .with_condition(Condition::no_space_for_restore)
         .with_hint("choose another place with --target DIR");
   }
   return {};

@@ -76,8 +76,10 @@ struct Session {
 }  // namespace
 
 std::string restore_command(const RestoreCommand& command) {
-  return fmt::format("{} --config {} wal get --plan {} %f %p", shell_quoted(command.program),
-                     shell_quoted(command.configuration), shell_quoted(command.plan));
+  std::string options;
+  for (const auto& option : command.options) options += shell_quoted(option) + " ";
+  return fmt::format("{} --config {} {}wal get --plan {} %f %p", shell_quoted(command.program),
+                     shell_quoted(command.configuration), options, shell_quoted(command.plan));
 }
 
 std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup,
@@ -239,14 +241,16 @@ Result<void> Recovery::check_result(const RecoveryResult& result, const Recovery
   const auto& target = plan_.target;
   bool has_target = target.recovery.kind != RecoveryTarget::Kind::end_of_wal;
   if (has_target && outcome.stop == RecoveryOutcome::Stop::none) {
-    return Error(ErrorKind::not_found, fmt::format("recovery ended without reaching {}", describe_target(target)));
+    return Error(ErrorKind::not_found, fmt::format("recovery ended without reaching {}", describe_target(target)))
+        .with_condition(Condition::target_not_reached);
   }
   bool until_commit =
       target.recovery.kind == RecoveryTarget::Kind::end_of_wal || target.recovery.kind == RecoveryTarget::Kind::lsn;
   if (until_commit && target.last_commit && (!result.last_commit || *result.last_commit < target.last_commit->time)) {
     return Error(ErrorKind::corrupt, fmt::format("recovery ended with the commit of {}, the plan's WAL holds one of {}",
                                                  result.last_commit ? format_utc(*result.last_commit) : "none",
-                                                 format_utc(target.last_commit->time)));
+                                                 format_utc(target.last_commit->time)))
+        .with_condition(Condition::target_not_reached);
   }
   if (target.asked && result.last_commit && *result.last_commit > *target.asked) {
     return Error(ErrorKind::internal, fmt::format("recovery went past {}: its last commit is of {}",

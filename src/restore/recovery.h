@@ -13,6 +13,7 @@ struct RestoreCommand {
   std::string program;        // absolute
   std::string configuration;  // absolute
   std::string plan = kWalPlanFile;
+  std::vector<std::string> options = {};  // that go before the command: where `wal get` finds keys
 };
 std::string restore_command(const RestoreCommand& command);
 

@@ -31,7 +31,8 @@ std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan&
   std::vector<std::pair<std::string, std::string>> lines{{"archive_mode", "off"}};
   if (plan.ending != Ending::before_recovery) return lines;
   auto recovery = postgres::recovery_settings(
-      plan.target.recovery, restore_command({settings.program, settings.configuration, kWalPlanFile}));
+      plan.target.recovery,
+      restore_command({settings.program, settings.configuration, kWalPlanFile, settings.program_options}));
   lines.insert(lines.end(), recovery.begin(), recovery.end());
   return lines;
 }
@@ -155,8 +156,9 @@ class Execution {
   Result<void> recover(const TargetDirectory& target) {
     TRY(target.make_directory(plan_.paths.window));
     Recovery recovery(
-        {.bin_directory = bin_directory_, .command = {settings_.program, settings_.configuration, kWalPlanFile}}, plan_,
-        archive_, clock(), repository_.log(), progress_);
+        {.bin_directory = bin_directory_,
+         .command = {settings_.program, settings_.configuration, kWalPlanFile, settings_.program_options}},
+        plan_, archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
     return {};
   }

@@ -42,9 +42,10 @@ Json to_json(const RestoreReport& report, const TimeZone& zone);
 
 struct ExecuteSettings {
   unsigned workers = 1;
-  std::string program;        // absolute: runs `wal get`
-  std::string configuration;  // absolute
-  std::string bin_directory;  // of PostgreSQL, as configured; empty: looked for
+  std::string program;                            // absolute: runs `wal get`
+  std::string configuration;                      // absolute
+  std::string bin_directory;                      // of PostgreSQL, as configured; empty: looked for
+  std::vector<std::string> program_options = {};  // for `wal get`: where it finds keys
 };
 
 /// Does what the plan says. Runs as the owner of the new directory; a server refuses root.

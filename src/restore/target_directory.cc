@@ -23,6 +23,7 @@ constexpr std::chrono::seconds kOrphanGrace(30);
 
 Error not_usable(const std::string& path, const std::string& why) {
   return Error(ErrorKind::refused, fmt::format("{} {}", path, why))
+      .with_condition(Condition::target_not_usable)
       .with_hint("a restore goes to a directory that is empty or does not exist: choose one with --target DIR");
 }
 
@@ -111,7 +112,11 @@ Result<void> TargetDirectory::read_marker() {
     if (!marker.error().is(ErrorKind::not_found)) return std::move(marker).error();
     if (settings_.database) {
       bool running = TRY(postgres::is_running(path));
-      if (running) return not_usable(path, "is the data directory of a running server");
+      if (running) {
+        return Error(ErrorKind::refused, path + " is the data directory of a running server")
+            .with_condition(Condition::server_running)
+            .with_hint("stop that server first, or choose another directory with --target DIR");
+      }
     }
     auto names = TRY(list_directory(path));
     if (!names.empty()) return not_usable(path, fmt::format("is not empty (it holds {})", names.front()));

@@ -31,6 +31,8 @@ class Installation {
 
   /// Lines added to the configuration ("files: ..."), at the top level.
   void configure(const std::string& yaml);
+  /// Puts `now` in the place of `before`, which the configuration must contain.
+  void reconfigure(const std::string& before, const std::string& now);
 
   const RealServer& server() const { return server_; }
   const std::string& program() const { return program_; }
