@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "config/scalars.h"
+
 namespace spendsync::cli {
 namespace {
 
@@ -16,12 +18,45 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
   app.add_flag("--no-color", global.no_color, "plain text (also: NO_COLOR in the environment)");
 }
 
+/// "20 MiB" or "20 MiB/s", as the configuration spells sizes.
+void add_throttle(CLI::App& command, std::optional<uint64_t>& bytes_per_second, const std::string& what) {
+  command
+      .add_option_function<std::string>(
+          "--throttle",
+          [&bytes_per_second](const std::string& text) {
+            std::string_view size = text;
+            if (size.ends_with("/s")) size.remove_suffix(2);
+            if (size == "0") {
+              bytes_per_second = 0;
+              return;
+            }
+            auto parsed = config::parse_size(size);
+            if (!parsed || *parsed < 0) {
+              throw CLI::ValidationError("--throttle", "'" + text + "' is no rate such as '20 MiB/s'");
+            }
+            bytes_per_second = static_cast<uint64_t>(*parsed);
+          },
+          what)
+      ->type_name("RATE");
+}
+
+/// After `cluster adopt` the repository holds several servers under one name.
+void add_system_identifier(CLI::App& command, std::optional<std::string>& identifier) {
+  command
+      .add_option("--system-identifier", identifier,
+                  "backups of this server alone (default: the present one, then those it has adopted)")
+      ->type_name("ID");
+}
+
 void add_backup(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<BackupOptions>();
   auto* command = app.add_subcommand("backup", "take a backup: full, incremental or transaction_logs");
   command->add_option("type", options->type, "full, incremental or transaction_logs")->required();
   command->add_flag("--skip-unreadable", options->skip_unreadable,
                     "list the backup as incomplete when a configured path cannot be read, instead of refusing");
+  command->add_flag("--no-resume", options->no_resume,
+                    "full: begin afresh, even if an interrupted full backup could be taken up again");
+  add_throttle(*command, options->throttle, "send no faster, as '20 MiB/s' (default: storage.upload_limit)");
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });
 }
@@ -60,6 +95,8 @@ void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
       ->excludes(files_only);
   auto* start = command->add_flag("--start", options->start, "leave the recovered server running");
   command->add_flag("--no-start", options->no_start, "stop before recovery")->excludes(start);
+  add_throttle(*command, options->throttle, "read the repository no faster, as '20 MiB/s'");
+  add_system_identifier(*command, options->system_identifier);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });
 }
@@ -69,6 +106,7 @@ void add_verify(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto* command = app.add_subcommand("verify", "read back everything a backup consists of");
   command->add_option("type", options->type, "full, incremental or transaction_logs")->required();
   command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label")->required();
+  add_system_identifier(*command, options->system_identifier);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });
 }
@@ -113,6 +151,16 @@ void add_wal(CLI::App& app, std::optional<CommandOptions>& chosen) {
 template <class Options>
 void add_plain(CLI::App& parent, const char* name, const char* description, std::optional<CommandOptions>& chosen) {
   parent.add_subcommand(name, description)->callback([&chosen] { chosen = Options{}; });
+}
+
+void add_cluster(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto* cluster = app.add_subcommand("cluster", "the server that is backed up");
+  cluster->require_subcommand(1);
+  auto adopt = std::make_shared<ClusterAdoptOptions>();
+  auto* command = cluster->add_subcommand(
+      "adopt", "let a server with a new system identifier (pg_upgrade, rebuild) take the place of the one before");
+  command->add_flag("--yes", adopt->yes, "do not ask for the cluster's name to be typed");
+  command->callback([adopt, &chosen] { chosen = *adopt; });
 }
 
 void add_groups(CLI::App& app, std::optional<CommandOptions>& chosen) {
@@ -166,6 +214,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
                           chosen);
   add_status(app, chosen);
   add_wal(app, chosen);
+  add_cluster(app, chosen);
   add_groups(app, chosen);
   add_tests_and_demo(app, chosen);
 

@@ -22,7 +22,12 @@ struct GlobalOptions {
 struct BackupOptions {
   std::string type;
   bool skip_unreadable = false;
+  bool no_resume = false;
+  std::optional<uint64_t> throttle;  // bytes a second
   std::optional<unsigned> workers;
+};
+struct ClusterAdoptOptions {
+  bool yes = false;
 };
 struct ListOptions {
   std::optional<std::string> type;
@@ -44,11 +49,14 @@ struct RestoreOptions {
   bool database_only = false;
   bool start = false;
   bool no_start = false;
+  std::optional<std::string> system_identifier;
+  std::optional<uint64_t> throttle;  // bytes a second
   std::optional<unsigned> workers;
 };
 struct VerifyOptions {
   std::string type;
   std::string date;
+  std::optional<std::string> system_identifier;
   std::optional<unsigned> workers;
 };
 struct WalPushOptions {
@@ -86,9 +94,9 @@ struct DemoOptions {
 };
 
 using CommandOptions =
-    std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions, WalGetOptions, InitOptions,
-                 CheckOptions, StatusOptions, KeysListOptions, SlotDropOptions, ConfigValidateOptions,
-                 ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
+    std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
+                 WalGetOptions, InitOptions, CheckOptions, StatusOptions, KeysListOptions, SlotDropOptions,
+                 ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

@@ -8,6 +8,7 @@ namespace spendsync::cli {
 Result<int> run_backup(const Process& process, const BackupOptions& options);
 Result<int> run_full_backup(const Process& process, const BackupOptions& options);
 Result<int> run_transaction_logs(const Process& process, const BackupOptions& options);
+Result<int> run_cluster_adopt(const Process& process, const ClusterAdoptOptions& options);
 Result<int> run_list(const Process& process, const ListOptions& options);
 Result<int> run_restore(const Process& process, const RestoreOptions& options);
 Result<int> run_verify(const Process& process, const VerifyOptions& options);

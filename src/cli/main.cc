@@ -37,6 +37,9 @@ Named command_of(const Process& process, const CommandOptions& command) {
   return std::visit(Overloaded{[&](const BackupOptions& o) {
                                  return Named{"backup " + o.type, [&] { return run_backup(process, o); }};
                                },
+                               [&](const ClusterAdoptOptions& o) {
+                                 return Named{"cluster adopt", [&] { return run_cluster_adopt(process, o); }};
+                               },
                                [&](const ListOptions& o) {
                                  return Named{"list", [&] { return run_list(process, o); }};
                                },

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
@@ -80,18 +81,41 @@ void remember_duration(const Process& process, const Wiring& wiring, const resto
   if (!written) process.log.debug("the duration was not remembered", {{"why", written.error().message()}});
 }
 
+struct Chosen {
+  std::unique_ptr<repository::Repository> repository;
+  restore::RestorePlan plan;
+};
+
+/// The present server's backups serve first; where they cannot, those of the servers it has adopted.
+Result<Chosen> choose_folder(const Process& process, Wiring& wiring, const RestoreOptions& options,
+                             const restore::RestoreRequest& request, const restore::PrepareSettings& prepare) {
+  auto folders = TRY(open_cluster_folders(wiring, options.system_identifier));
+  std::optional<Error> first;
+  for (auto& folder : folders) {
+    auto plan = restore::prepare_restore(*folder, request, prepare, process.stop);
+    if (plan) {
+      if (first) process.output.line("from a backup of " + describe_earlier(*folder));
+      return Chosen{std::move(folder), *std::move(plan)};
+    }
+    if (!plan.error().is(ErrorKind::not_found)) return std::move(plan).error();
+    if (!first) first = std::move(plan).error();
+  }
+  return *std::move(first);
+}
+
 }  // namespace
 
 Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::restores));
+  wiring->limit_rates({.download = options.throttle.value_or(0)});
   const auto& zone = wiring->config().schedules.timezone;
   const auto request = TRY(restore::parse_request(words_of(options), zone));
-  auto repository = TRY(wiring->open_repository());
-
   restore::PrepareSettings prepare{
       .zone = zone, .target = {}, .target_directory = wiring->config().restore.target_directory};
   if (options.target) prepare.target = TRY(absolute_path(*options.target));
-  const auto plan = TRY(restore::prepare_restore(*repository, request, prepare, process.stop));
+  auto chosen = TRY(choose_folder(process, *wiring, options, request, prepare));
+  const auto& repository = chosen.repository;
+  const auto& plan = chosen.plan;
   print_plan(process, plan, zone);
   if (options.plan_only) {
     process.output.summary("restore", Json().set("plan", restore::to_json(plan, zone)), kDone);

@@ -8,6 +8,7 @@
 #include "config/find.h"
 #include "crypto/key_file_wrapper.h"
 #include "storage/directory/directory_store.h"
+#include "storage/throttled/throttled_store.h"
 
 namespace spendsync::cli {
 namespace {
@@ -23,7 +24,6 @@ Error not_yet(const config::LoadedConfig& loaded, const std::string& path, const
 Result<std::unique_ptr<storage::ObjectStore>> make_store(const config::LoadedConfig& loaded, Wiring::Access access) {
   const auto& settings = loaded.config.storage;
   if (settings.secondary) return not_yet(loaded, "storage.secondary", "a second store");
-  if (settings.upload_limit_bytes_per_second != 0) return not_yet(loaded, "storage.upload_limit", "an upload limit");
   const auto* directory = std::get_if<config::DirectoryTarget>(&settings.primary);
   if (directory == nullptr) return not_yet(loaded, "storage.primary.type", "storage of type s3");
   storage::DirectoryStore::Settings store{.path = directory->path, .create = access == Wiring::Access::writes};
@@ -127,6 +127,16 @@ Result<Wiring::Examination> Wiring::examine(const Process& process) {
   return found;
 }
 
+void Wiring::limit_rates(RateLimits limits) {
+  if (limits.upload == 0 && limits.download == 0) return;
+  throttled_ = std::make_unique<storage::ThrottledStore>(
+      storage::ThrottledStore::Settings{limits.upload, limits.download}, *store_, process_.clock, process_.stop);
+}
+
+uint64_t Wiring::upload_limit(const std::optional<uint64_t>& asked) const {
+  return asked ? *asked : config().storage.upload_limit_bytes_per_second;
+}
+
 unsigned Wiring::workers(std::optional<unsigned> asked) const {
   if (asked) return *asked;
   if (config().workers) return static_cast<unsigned>(*config().workers);
@@ -148,7 +158,7 @@ repository::Compressor::Settings Wiring::compression() const {
 repository::Collaborators Wiring::collaborators() {
   std::vector<crypto::KeyWrapper*> wrappers;
   for (const auto& wrapper : wrappers_) wrappers.push_back(wrapper.get());
-  return {*store_, std::move(wrappers), process_.random, process_.clock, process_.log};
+  return {store(), std::move(wrappers), process_.random, process_.clock, process_.log};
 }
 
 Result<std::unique_ptr<repository::Repository>> Wiring::open_repository(
@@ -157,8 +167,7 @@ Result<std::unique_ptr<repository::Repository>> Wiring::open_repository(
   return repository::Repository::open_for_reading(settings, system_identifier, collaborators());
 }
 
-Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
-  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
+repository::ClusterIdentity Wiring::identity_of(const postgres::ServerInfo& server) const {
   repository::ClusterIdentity identity;
   identity.cluster = config().cluster;
   identity.system_identifier = server.system_identifier;
@@ -167,7 +176,12 @@ Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repositor
   identity.page_size = server.page_size;
   identity.wal_segment_size = server.wal_segment_size;
   identity.relation_segment_size = server.relation_segment_size;
-  return repository::Repository::open_for_writing(settings, identity, collaborators());
+  return identity;
+}
+
+Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
+  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
+  return repository::Repository::open_for_writing(settings, identity_of(server), collaborators());
 }
 
 std::vector<std::pair<std::string, std::string>> Wiring::own_files() const {

@@ -50,9 +50,18 @@ class Wiring {
 
   const config::Config& config() const { return loaded_.config; }
   const config::LoadedConfig& loaded() const { return loaded_; }
-  storage::ObjectStore& store() { return *store_; }
+  storage::ObjectStore& store() { return throttled_ ? *throttled_ : *store_; }
   /// Where state is kept: the configured directory, else $XDG_STATE_HOME/spendsync, else empty (never an error).
   const std::string& state_directory() const { return state_directory_; }
+  /// From now on the store is sent to and read from no faster than this; bytes a second, 0: no limit. To be called
+  /// before store() or anything made from it is used. WAL that the server pushes is never slowed down.
+  struct RateLimits {
+    uint64_t upload = 0;
+    uint64_t download = 0;
+  };
+  void limit_rates(RateLimits limits);
+  /// storage.upload_limit, or what --throttle asks for.
+  uint64_t upload_limit(const std::optional<uint64_t>& asked) const;
   unsigned workers(std::optional<unsigned> asked) const;
   postgres::Connection::Settings connection() const;
   repository::Compressor::Settings compression() const;
@@ -61,6 +70,8 @@ class Wiring {
   /// For commands that read, and for `wal push`.
   Result<std::unique_ptr<repository::Repository>> open_repository(
       std::optional<SystemIdentifier> system_identifier = std::nullopt);
+  /// What the repository records of such a server.
+  repository::ClusterIdentity identity_of(const postgres::ServerInfo& server) const;
   /// For commands that may be the first to write.
   Result<std::unique_ptr<repository::Repository>> open_or_create_repository(const postgres::ServerInfo& server);
 
@@ -72,6 +83,7 @@ class Wiring {
   Process process_;
   config::LoadedConfig loaded_;
   std::unique_ptr<storage::ObjectStore> store_;
+  std::unique_ptr<storage::ObjectStore> throttled_;  // over store_; empty: no limit
   std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers_;
   std::string state_directory_;
 };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/stop_event.h"
+#include "postgres/libpq.h"
 #include "postgres/pq_error.h"
 
 namespace spendsync::postgres {
@@ -160,6 +161,7 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 Result<Connection> Connection::open(Settings settings, std::stop_token stop) {
+  TRY(load_libpq());
   auto parameters = TRY(connection_parameters(settings));
   std::vector<const char*> keywords;
   std::vector<const char*> values;

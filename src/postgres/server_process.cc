@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "postgres/libpq.h"
 #include "postgres/postmaster_pid.h"
 #include "postgres/recovery_progress.h"
 
@@ -155,6 +156,7 @@ bool accepts_connections(const std::string& connection_string) {
 
 Result<void> ServerProcess::wait_until_ready(std::chrono::seconds timeout, std::stop_token stop,
                                              const std::function<void()>& on_wait) {
+  TRY(load_libpq());
   SystemClock clock;
   auto deadline = clock.monotonic() + timeout;
   while (true) {

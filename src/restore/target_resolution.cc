@@ -130,7 +130,10 @@ Result<const ManifestSummary*> TargetResolution::find_backup(const RestoreReques
   };
   const Summary* newest = nullptr;
   for (const auto& backup : backups_.backups) {
-    if (fits_type(backup.label) && is_asked(backup.label, request)) newest = &backup;  // ascending
+    if (!fits_type(backup.label)) continue;
+    // One that was taken up again has the label of its first attempt, maybe of the day before.
+    bool began_then = request.day && backup.started >= request.day->begin && backup.started < request.day->end;
+    if (is_asked(backup.label, request) || began_then) newest = &backup;  // ascending
   }
   const BackupInventory::Unreadable* damaged = nullptr;
   for (const auto& entry : backups_.unreadable) {
