@@ -10,7 +10,7 @@
 namespace spendsync::cli {
 namespace {
 
-constexpr std::array kGravestFirst = {kDamaged, kUnreachable, kUsage, kRefused, kObjectiveMissed};
+constexpr std::array kGravestFirst = {kDamaged, kUnreachable, kUsage, kRefused};
 
 std::string counted(size_t count, const char* noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
@@ -66,7 +66,11 @@ int CheckReport::exit_code() const {
   for (int code : kGravestFirst) {
     if (std::find(codes.begin(), codes.end(), code) != codes.end()) return code;
   }
-  return codes.front() == kDone ? kFailed : codes.front();
+  // What would make the next backup fail comes before what only makes the present ones too old.
+  for (int code : codes) {
+    if (code != kObjectiveMissed) return code == kDone ? kFailed : code;
+  }
+  return kObjectiveMissed;
 }
 
 std::string CheckReport::headline() const {

@@ -36,7 +36,7 @@ class CheckReport {
   const std::vector<CheckItem>& items() const { return items_; }
   size_t count(CheckVerdict verdict) const;
   /// 0 when there is no problem, else the code of the gravest: 8 damage, 7 unreachable, 2 configuration, 4 refused,
-  /// 10 objective missed, then any other.
+  /// any other, 10 objective missed.
   int exit_code() const;
   /// "2 problems, 1 warning: the next backup would fail or not be enough".
   std::string headline() const;

@@ -23,10 +23,10 @@ TEST(CheckReport, WarningsAloneExitWithZero) {
 
 TEST(CheckReport, TheGravestProblemDecidesTheExitCode) {
   CheckReport report;
-  report.add(problem("a", kFailed));
-  EXPECT_EQ(report.exit_code(), kFailed);
-  report.add(problem("b", kObjectiveMissed));
+  report.add(problem("a", kObjectiveMissed));
   EXPECT_EQ(report.exit_code(), kObjectiveMissed);
+  report.add(problem("b", kFailed));
+  EXPECT_EQ(report.exit_code(), kFailed);
   report.add(problem("c", kRefused));
   EXPECT_EQ(report.exit_code(), kRefused);
   report.add(problem("d", kUnreachable));

@@ -1,6 +1,7 @@
 // spendsync-backup status [--nagios]
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/check_server.h"
@@ -271,9 +272,14 @@ int run_nagios(const Process& process) {
 
 /// What only a finding tells (a lost slot, a run that is overdue, a gap) misses the objectives as well.
 int status_code(const Status& status) {
-  const int found = status.findings.exit_code();
-  if (found == kDamaged) return kDamaged;
-  return !status.verdict.missed.empty() || found == kObjectiveMissed ? kObjectiveMissed : kDone;
+  auto found = [&](int code) {
+    const auto& items = status.findings.items();
+    return std::any_of(items.begin(), items.end(), [&](const CheckItem& item) {
+      return item.verdict == CheckVerdict::problem && item.exit_code == code;
+    });
+  };
+  if (found(kDamaged)) return kDamaged;
+  return !status.verdict.missed.empty() || found(kObjectiveMissed) ? kObjectiveMissed : kDone;
 }
 
 }  // namespace

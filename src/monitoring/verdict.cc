@@ -35,7 +35,7 @@ void estimate_by_backup(const VerdictFacts& facts, Verdict& verdict) {
   const auto& work = *facts.work;
   const double copy = std::max(kShortestCopySeconds, duration<double>(work.copy_duration).count());
   const double replay = static_cast<double>(work.wal_bytes) / static_cast<double>(kAssumedReplayBytesPerSecond);
-  verdict.recovery = from_seconds(copy + replay);
+  verdict.recovery = from_seconds(copy + replay) + kAssumedServerTime;
   verdict.basis =
       fmt::format("{} was made in {}, WAL replay taken as {}/s; no restore was measured on this host yet", work.label,
                   format_duration(work.copy_duration), format_bytes(kAssumedReplayBytesPerSecond));

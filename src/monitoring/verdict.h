@@ -44,6 +44,9 @@ struct Verdict {
 /// memory.
 inline constexpr uint64_t kAssumedReplayBytesPerSecond = 32u << 20;
 
+/// What starting, promoting and stopping a server takes beside that, where nothing was measured.
+inline constexpr std::chrono::seconds kAssumedServerTime{5};
+
 /// Pure. A measured restore is scaled by the bytes there are to restore and replay now.
 Verdict judge(const VerdictFacts& facts);
 

@@ -33,8 +33,8 @@ TEST(Verdict, EstimatesFromTheBackupAndTheWalToReplay) {
   const auto verdict = judge(facts());
   EXPECT_TRUE(verdict.recoverable);
   EXPECT_FALSE(verdict.measured);
-  EXPECT_EQ(verdict.recovery, seconds(30));  // 20 s of copying, 320 MiB of WAL at 32 MiB/s
-  EXPECT_EQ(verdict.headline(), "SAFE     if this server died now: lose at most 3 min, back in about 30 s (estimated)");
+  EXPECT_EQ(verdict.recovery, seconds(35));  // 20 s of copying, 320 MiB of WAL at 32 MiB/s, 5 s for the server
+  EXPECT_EQ(verdict.headline(), "SAFE     if this server died now: lose at most 3 min, back in about 35 s (estimated)");
   EXPECT_NE(verdict.basis.find("no restore was measured"), std::string::npos);
 }
 
@@ -67,11 +67,11 @@ TEST(Verdict, AnIdleServerLosesNothing) {
 TEST(Verdict, NamesEachObjectiveThatIsMissed) {
   auto given = facts();
   given.rpo = minutes(2);
-  given.rto = seconds(29);
+  given.rto = seconds(34);
   const auto verdict = judge(given);
   ASSERT_EQ(verdict.missed.size(), 2u);
   EXPECT_EQ(verdict.missed[0], "RPO: up to 3 min would be lost, objectives.rpo is 2 min");
-  EXPECT_EQ(verdict.missed[1], "RTO: it would take about 30 s, objectives.rto is 29 s");
+  EXPECT_EQ(verdict.missed[1], "RTO: it would take about 35 s, objectives.rto is 34 s");
   EXPECT_TRUE(verdict.headline().starts_with("NOT SAFE")) << verdict.headline();
 }
 
@@ -100,8 +100,8 @@ TEST(Nagios, StatesAndPerformanceData) {
   auto line = to_nagios(given);
   EXPECT_EQ(line.state, NagiosState::ok);
   EXPECT_EQ(line.text,
-            "SPENDSYNC OK - if this server died now: lose at most 3 min, back in about 30 s (estimated) | "
-            "data_loss=180s;14400;14400;0 recovery=30s;14400;14400;0 unstored_wal=96B;;;0 slot_retained=1024B;;;0");
+            "SPENDSYNC OK - if this server died now: lose at most 3 min, back in about 35 s (estimated) | "
+            "data_loss=180s;14400;14400;0 recovery=35s;14400;14400;0 unstored_wal=96B;;;0 slot_retained=1024B;;;0");
   given.warnings = {"the slot|is near\nits limit"};
   line = to_nagios(given);
   EXPECT_EQ(line.state, NagiosState::warning);
