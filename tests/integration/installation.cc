@@ -68,6 +68,11 @@ void Installation::configure(const std::string& yaml) {
   EXPECT_TRUE(user != nullptr && chown(config_file_.c_str(), 0, user->pw_gid) == 0) << config_file_;
 }
 
+void Installation::replace_configuration(const std::string& yaml) {
+  config_ = yaml;
+  configure("");
+}
+
 void Installation::write_file(const std::string& path, const std::string& content, mode_t mode) const {
   MUST(replace_file(path, as_bytes(content), mode));
   give_to_server_user(path);

@@ -31,6 +31,8 @@ class Installation {
 
   /// Lines added to the configuration ("files: ..."), at the top level.
   void configure(const std::string& yaml);
+  /// The whole configuration anew.
+  void replace_configuration(const std::string& yaml);
 
   const RealServer& server() const { return server_; }
   const std::string& program() const { return program_; }
