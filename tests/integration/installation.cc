@@ -75,6 +75,11 @@ void Installation::reconfigure(const std::string& before, const std::string& now
   configure("");
 }
 
+void Installation::replace_configuration(const std::string& yaml) {
+  config_ = yaml;
+  configure("");
+}
+
 void Installation::write_file(const std::string& path, const std::string& content, mode_t mode) const {
   MUST(replace_file(path, as_bytes(content), mode));
   give_to_server_user(path);

@@ -33,6 +33,8 @@ class Installation {
   void configure(const std::string& yaml);
   /// Puts `now` in the place of `before`, which the configuration must contain.
   void reconfigure(const std::string& before, const std::string& now);
+  /// The whole configuration anew.
+  void replace_configuration(const std::string& yaml);
 
   const RealServer& server() const { return server_; }
   const std::string& program() const { return program_; }
