@@ -1,13 +1,12 @@
 // spendsync-backup restore <type> <date> [point_in_time]
-#include "restore/restore.h"
-
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
-#include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/restore_steps.h"
 #include "cli/service_user.h"
 
 namespace spendsync::cli {
@@ -45,6 +44,40 @@ unsigned restore_workers(const Wiring& wiring, std::optional<unsigned> asked) {
   return std::min(2 * cores, std::max(cores, 20u));
 }
 
+/// Options that contradict each other are told before anything is read.
+Result<void> check_options(const RestoreOptions& options) {
+  auto invalid = [](const std::string& message, const std::string& hint) {
+    return Error(ErrorKind::invalid, message).with_hint(hint);
+  };
+  if (options.in_place && options.target) return invalid("--in-place and --target exclude each other", "");
+  if (options.in_place && options.files_only) {
+    return invalid("--in-place is for the database: captured files alone are restored beside", "leave --in-place out");
+  }
+  if (options.delta && !options.in_place && !options.target) {
+    return invalid("--delta needs to know which data directory to rewrite", "say --target DIR, or --in-place");
+  }
+  if (options.yes && !options.in_place) return invalid("--yes answers what only --in-place asks", "leave it out");
+  return {};
+}
+
+Result<restore::PrepareSettings> prepare_settings_for(const Wiring& wiring, const RestoreOptions& options) {
+  auto settings = prepare_settings(wiring);
+  if (options.target) settings.target = TRY(absolute_path(*options.target));
+  if (options.delta) settings.existing = restore::Existing::rewritten;
+  const auto& original = wiring.config().database.data_directory;
+  if (options.delta && original && settings.target == original) {
+    return Error(ErrorKind::refused, *options.target + " is the original data directory")
+        .with_hint("say --in-place --delta: its WAL is then saved first");
+  }
+  for (const auto& words : options.tablespaces) {
+    auto mapping = TRY(restore::parse_tablespace_mapping(words));
+    settings.tablespaces.push_back(std::move(mapping));
+  }
+  return settings;
+}
+
+}  // namespace
+
 Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
                                                   const std::string& program) {
   restore::ExecuteSettings settings;
@@ -55,6 +88,12 @@ Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const Re
   return settings;
 }
 
+restore::PrepareSettings prepare_settings(const Wiring& wiring) {
+  return {.zone = wiring.config().schedules.timezone,
+          .target = {},
+          .target_directory = wiring.config().restore.target_directory};
+}
+
 void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone) {
   for (const auto& line : restore::to_lines(plan, zone)) process.output.line(line);
   if (process.global.json) {
@@ -63,17 +102,30 @@ void print_plan(const Process& process, const restore::RestorePlan& plan, const 
   }
 }
 
-}  // namespace
+Result<void> check_plan_id(const RestoreOptions& options, const restore::RestorePlan& plan) {
+  if (!options.plan_id || *options.plan_id == plan.id) return {};
+  return Error(ErrorKind::refused, fmt::format("the plan made now is {}, not {}", plan.id, *options.plan_id))
+      .with_hint(
+          "something that decides the result has changed: look at the plan above, and approve it with --plan-id " +
+          plan.id);
+}
+
+int print_report(const Process& process, const restore::RestoreReport& report, const TimeZone& zone, Json fields) {
+  for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
+  const int code = report.complete() ? kDone : kIncomplete;
+  process.output.summary("restore", std::move(fields), code);
+  return code;
+}
 
 Result<int> run_restore(const Process& process, const RestoreOptions& options) {
+  TRY(check_options(options));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::restores));
   const auto& zone = wiring->config().schedules.timezone;
   const auto request = TRY(restore::parse_request(words_of(options), zone));
+  if (options.in_place) return run_restore_in_place(process, *wiring, options, request);
   auto repository = TRY(wiring->open_repository());
 
-  restore::PrepareSettings prepare{
-      .zone = zone, .target = {}, .target_directory = wiring->config().restore.target_directory};
-  if (options.target) prepare.target = TRY(absolute_path(*options.target));
+  const auto prepare = TRY(prepare_settings_for(*wiring, options));
   const auto plan = TRY(restore::prepare_restore(*repository, request, prepare, process.stop));
   print_plan(process, plan, zone);
   if (options.plan_only) {
@@ -81,6 +133,7 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
     return kDone;
   }
 
+  TRY(check_plan_id(options, plan));
   // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
   auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
   const auto program = TRY(reachable_program(directory.path()));
@@ -88,10 +141,7 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   auto progress = process.output.progress("restore");
   const auto report = TRY(restore::execute_restore(*repository, plan, settings, *progress, process.stop));
   progress->finish();
-  for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
-  const int code = report.complete() ? kDone : kIncomplete;
-  process.output.summary("restore", restore::to_json(report, zone), code);
-  return code;
+  return print_report(process, report, zone, restore::to_json(report, zone));
 }
 
 }  // namespace spendsync::cli

@@ -1,0 +1,23 @@
+// What restoring beside and restoring in place have in common.
+#pragma once
+
+#include "cli/commands.h"
+#include "restore/restore.h"
+
+namespace spendsync::cli {
+
+/// `program` runs as restore_command.
+Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
+                                                  const std::string& program);
+restore::PrepareSettings prepare_settings(const Wiring& wiring);
+void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone);
+/// Holds the restore to what was approved. Errors: refused when the plan made now has another id than --plan-id says.
+Result<void> check_plan_id(const RestoreOptions& options, const restore::RestorePlan& plan);
+/// The report for people, and `fields` as the summary. Returns the exit code.
+int print_report(const Process& process, const restore::RestoreReport& report, const TimeZone& zone, Json fields);
+
+/// restore --in-place. Needs database.data_directory.
+Result<int> run_restore_in_place(const Process& process, Wiring& wiring, const RestoreOptions& options,
+                                 const restore::RestoreRequest& request);
+
+}  // namespace spendsync::cli
