@@ -105,7 +105,21 @@ void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
   command
       ->add_option("--target", options->target, "the data directory to make (default: below restore.target_directory)")
       ->type_name("DIR");
-  command->add_flag("--plan", options->plan_only, "show what would be done, and stop");
+  command
+      ->add_option("--tablespace", options->tablespaces,
+                   "place of a tablespace: OLD is its original location or its OID (repeatable; default: beside the "
+                   "target)")
+      ->type_name("OLD=NEW")
+      ->allow_extra_args(false);
+  command->add_flag("--delta", options->delta,
+                    "rewrite an existing, stopped data directory of the same cluster where it differs from the backup");
+  command->add_flag("--in-place", options->in_place,
+                    "replace the original database: stops the server, saves its WAL, keeps the old directory aside");
+  command->add_flag("--yes", options->yes, "do not ask for the cluster's name before replacing it");
+  auto* plan = command->add_flag("--plan", options->plan_only, "show what would be done, and stop");
+  command->add_option("--plan-id", options->plan_id, "refuse unless the plan made now is the one that --plan has shown")
+      ->type_name("ID")
+      ->excludes(plan);
   add_restore_targets(*command, *options);
   auto* files_only = command->add_flag("--files-only", options->files_only, "captured files without the database");
   command->add_flag("--database-only", options->database_only, "the database without captured files")

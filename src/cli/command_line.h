@@ -41,7 +41,12 @@ struct RestoreOptions {
   std::string date;
   std::string point_in_time;
   std::optional<std::string> target;
+  std::vector<std::string> tablespaces;
+  bool delta = false;
+  bool in_place = false;
+  bool yes = false;
   bool plan_only = false;
+  std::optional<std::string> plan_id;
   bool latest = false;
   std::optional<std::string> target_lsn;
   std::optional<std::string> target_xid;

@@ -1,16 +1,14 @@
 // spendsync-backup restore <type> <date> [point_in_time]
-#include "restore/restore.h"
-
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
 #include "cli/cluster_folders.h"
-#include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/restore_steps.h"
 #include "cli/service_user.h"
-#include "crypto/key_broker.h"
 #include "monitoring/restore_measurement.h"
 
 namespace spendsync::cli {
@@ -34,13 +32,6 @@ restore::RequestWords words_of(const RestoreOptions& options) {
   return words;
 }
 
-Result<std::string> absolute_path(const std::string& path) {
-  if (!path.empty() && path.front() == '/') return path;
-  char directory[4096];
-  if (::getcwd(directory, sizeof directory) == nullptr) return Error::from_errno(errno, "the working directory");
-  return std::string(directory) + "/" + path;
-}
-
 /// A worker waits for its direct write: half of them decompress meanwhile. Bounded, since each holds about 8 MiB.
 unsigned restore_workers(const Wiring& wiring, std::optional<unsigned> asked) {
   unsigned cores = wiring.workers(asked);
@@ -48,63 +39,36 @@ unsigned restore_workers(const Wiring& wiring, std::optional<unsigned> asked) {
   return std::min(2 * cores, std::max(cores, 20u));
 }
 
-Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
-                                                  const std::string& program) {
-  restore::ExecuteSettings settings;
-  settings.workers = restore_workers(wiring, options.workers);
-  settings.program = program;
-  settings.configuration = TRY(absolute_path(wiring.loaded().file));
-  settings.bin_directory = wiring.config().database.bin_directory.value_or("");
+/// Options that contradict each other are told before anything is read.
+Result<void> check_options(const RestoreOptions& options) {
+  auto invalid = [](const std::string& message, const std::string& hint) {
+    return Error(ErrorKind::invalid, message).with_hint(hint);
+  };
+  if (options.in_place && options.target) return invalid("--in-place and --target exclude each other", "");
+  if (options.in_place && options.files_only) {
+    return invalid("--in-place is for the database: captured files alone are restored beside", "leave --in-place out");
+  }
+  if (options.delta && !options.in_place && !options.target) {
+    return invalid("--delta needs to know which data directory to rewrite", "say --target DIR, or --in-place");
+  }
+  if (options.yes && !options.in_place) return invalid("--yes answers what only --in-place asks", "leave it out");
+  return {};
+}
+
+Result<restore::PrepareSettings> prepare_settings_for(const Wiring& wiring, const RestoreOptions& options) {
+  auto settings = prepare_settings(wiring);
+  if (options.target) settings.target = TRY(absolute_path(*options.target));
+  if (options.delta) settings.existing = restore::Existing::rewritten;
+  const auto& original = wiring.config().database.data_directory;
+  if (options.delta && original && settings.target == original) {
+    return Error(ErrorKind::refused, *options.target + " is the original data directory")
+        .with_hint("say --in-place --delta: its WAL is then saved first");
+  }
+  for (const auto& words : options.tablespaces) {
+    auto mapping = TRY(restore::parse_tablespace_mapping(words));
+    settings.tablespaces.push_back(std::move(mapping));
+  }
   return settings;
-}
-
-/// The server that recovers runs `wal get`, which must open WAL keys but is handed no secret: it asks this process.
-Result<std::unique_ptr<crypto::KeyBroker>> lend_escrow_key(Wiring& wiring, const std::string& directory,
-                                                           restore::ExecuteSettings& settings) {
-  if (wiring.escrow_key() == nullptr) return std::unique_ptr<crypto::KeyBroker>();
-  const std::string socket = directory + "/keys";
-  settings.program_options = {"--escrow-key-socket", socket};
-  return crypto::KeyBroker::start(*wiring.escrow_key(), socket);
-}
-
-/// With --no-start the first start recovers, when this process is gone: restore_command then names the key's file.
-Result<void> name_escrow_key(Wiring& wiring, const GlobalOptions& global, restore::ExecuteSettings& settings) {
-  if (!global.escrow_key) return ok();
-  if (wiring.passphrase_typed()) {
-    return Error(ErrorKind::refused,
-                 "with --no-start the server recovers later, when nobody is there to type the escrow key's passphrase")
-        .with_hint("give it in a file (--escrow-passphrase-file), or restore without --no-start");
-  }
-  auto key = TRY(absolute_path(*global.escrow_key));
-  settings.program_options = {"--escrow-key", key};
-  if (!global.escrow_passphrase_file) return ok();
-  auto passphrase = TRY(absolute_path(*global.escrow_passphrase_file));
-  settings.program_options.insert(settings.program_options.end(), {"--escrow-passphrase-file", passphrase});
-  return ok();
-}
-
-void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone) {
-  for (const auto& line : restore::to_lines(plan, zone)) process.output.line(line);
-  if (process.global.json) {
-    std::fputs((Json().set("event", "plan").set("plan", restore::to_json(plan, zone)).dump() + "\n").c_str(), stdout);
-    std::fflush(stdout);
-  }
-}
-
-/// What `status` measures by. Never an error: a restore that succeeded has succeeded.
-void remember_duration(const Process& process, const Wiring& wiring, const restore::RestorePlan& plan,
-                       const restore::RestoreReport& report) {
-  if (!report.recovery || !report.complete()) return;
-  const auto& backup = plan.target.backup;
-  monitoring::RestoreMeasurement measurement;
-  measurement.label = backup.label.text();
-  measurement.finished = process.clock.now();
-  measurement.duration = std::chrono::duration_cast<std::chrono::milliseconds>(report.duration);
-  measurement.restored_bytes = backup.source_bytes;
-  measurement.wal_bytes = plan.target.needed_until.value - std::min(plan.target.needed_until, backup.start.lsn).value;
-  auto written = monitoring::remember_restore(
-      {.state_directory = wiring.state_directory(), .cluster = wiring.config().cluster}, measurement);
-  if (!written) process.log.debug("the duration was not remembered", {{"why", written.error().message()}});
 }
 
 struct Chosen {
@@ -131,16 +95,77 @@ Result<Chosen> choose_folder(const Process& process, Wiring& wiring, const Resto
 
 }  // namespace
 
+Result<std::string> absolute_path(const std::string& path) {
+  if (!path.empty() && path.front() == '/') return path;
+  char directory[4096];
+  if (::getcwd(directory, sizeof directory) == nullptr) return Error::from_errno(errno, "the working directory");
+  return std::string(directory) + "/" + path;
+}
+
+Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
+                                                  const std::string& program) {
+  restore::ExecuteSettings settings;
+  settings.workers = restore_workers(wiring, options.workers);
+  settings.program = program;
+  settings.configuration = TRY(absolute_path(wiring.loaded().file));
+  settings.bin_directory = wiring.config().database.bin_directory.value_or("");
+  return settings;
+}
+
+restore::PrepareSettings prepare_settings(const Wiring& wiring) {
+  return {.zone = wiring.config().schedules.timezone,
+          .target = {},
+          .target_directory = wiring.config().restore.target_directory};
+}
+
+void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone) {
+  for (const auto& line : restore::to_lines(plan, zone)) process.output.line(line);
+  if (process.global.json) {
+    std::fputs((Json().set("event", "plan").set("plan", restore::to_json(plan, zone)).dump() + "\n").c_str(), stdout);
+    std::fflush(stdout);
+  }
+}
+
+void remember_duration(const Process& process, const Wiring& wiring, const restore::RestorePlan& plan,
+                       const restore::RestoreReport& report) {
+  if (!report.recovery || !report.complete()) return;
+  const auto& backup = plan.target.backup;
+  monitoring::RestoreMeasurement measurement;
+  measurement.label = backup.label.text();
+  measurement.finished = process.clock.now();
+  measurement.duration = std::chrono::duration_cast<std::chrono::milliseconds>(report.duration);
+  measurement.restored_bytes = backup.source_bytes;
+  measurement.wal_bytes = plan.target.needed_until.value - std::min(plan.target.needed_until, backup.start.lsn).value;
+  auto written = monitoring::remember_restore(
+      {.state_directory = wiring.state_directory(), .cluster = wiring.config().cluster}, measurement);
+  if (!written) process.log.debug("the duration was not remembered", {{"why", written.error().message()}});
+}
+
+Result<void> check_plan_id(const RestoreOptions& options, const restore::RestorePlan& plan) {
+  if (!options.plan_id || *options.plan_id == plan.id) return {};
+  return Error(ErrorKind::refused, fmt::format("the plan made now is {}, not {}", plan.id, *options.plan_id))
+      .with_hint(
+          "something that decides the result has changed: look at the plan above, and approve it with --plan-id " +
+          plan.id);
+}
+
+int print_report(const Process& process, const restore::RestoreReport& report, const TimeZone& zone, Json fields) {
+  for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
+  const int code = report.complete() ? kDone : kIncomplete;
+  process.output.summary("restore", std::move(fields), code);
+  return code;
+}
+
 Result<int> run_restore(const Process& process, const RestoreOptions& options) {
+  TRY(check_options(options));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::restores));
   wiring->limit_rates({.download = options.throttle.value_or(0)});
   const auto& zone = wiring->config().schedules.timezone;
   const auto request = TRY(restore::parse_request(words_of(options), zone));
-  restore::PrepareSettings prepare{
-      .zone = zone, .target = {}, .target_directory = wiring->config().restore.target_directory};
-  if (options.target) prepare.target = TRY(absolute_path(*options.target));
-  auto chosen = TRY(choose_folder(process, *wiring, options, request, prepare));
-  const auto& repository = chosen.repository;
+  if (options.in_place) return run_restore_in_place(process, *wiring, options, request);
+
+  const auto prepare = TRY(prepare_settings_for(*wiring, options));
+  const auto chosen = TRY(choose_folder(process, *wiring, options, request, prepare));
   const auto& plan = chosen.plan;
   print_plan(process, plan, zone);
   if (options.plan_only) {
@@ -148,24 +173,17 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
     return kDone;
   }
 
+  TRY(check_plan_id(options, plan));
   // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
   auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
   const auto program = TRY(reachable_program(directory.path()));
   auto settings = TRY(execute_settings(*wiring, options, program));
-  std::unique_ptr<crypto::KeyBroker> broker;
-  if (options.no_start) {
-    TRY(name_escrow_key(*wiring, process.global, settings));
-  } else {
-    broker = TRY(lend_escrow_key(*wiring, directory.path(), settings));
-  }
+  const auto broker = TRY(provide_escrow_key(process, *wiring, options, directory.path(), settings));
   auto progress = process.output.progress("restore");
-  const auto report = TRY(restore::execute_restore(*repository, plan, settings, *progress, process.stop));
+  const auto report = TRY(restore::execute_restore(*chosen.repository, plan, settings, *progress, process.stop));
   progress->finish();
   remember_duration(process, *wiring, plan, report);
-  for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
-  const int code = report.complete() ? kDone : kIncomplete;
-  process.output.summary("restore", restore::to_json(report, zone), code);
-  return code;
+  return print_report(process, report, zone, restore::to_json(report, zone));
 }
 
 }  // namespace spendsync::cli

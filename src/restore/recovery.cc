@@ -21,6 +21,7 @@ using postgres::ServerProcess;
 namespace {
 
 constexpr std::chrono::milliseconds kFollowInterval(100);
+constexpr std::chrono::seconds kReportInterval(10);
 constexpr std::chrono::hours kConsistencyTimeout(24 * 365);  // none: progress is shown, and Ctrl-C works
 constexpr int kPort = 5432;                                  // only names the socket
 constexpr int kSyncMethodSince = 14;
@@ -170,6 +171,11 @@ std::vector<SegmentName> Recovery::segments_to_fetch() const {
   if (plan_.wal.in_backup) {
     std::erase_if(names, [&](SegmentName name) { return name.number < plan_.wal.in_backup->last; });
   }
+  if (plan_.wal.partial) {
+    std::erase_if(names, [&](SegmentName name) {
+      return name.timeline == plan_.wal.partial->timeline && name.number == plan_.wal.partial->first;
+    });
+  }
   return names;
 }
 
@@ -177,6 +183,8 @@ std::vector<SegmentName> Recovery::segments_to_fetch() const {
 
 Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   std::optional<postgres::RecoveryProgress> seen;
+  follow_begun_ = clock_.monotonic();
+  next_report_ = follow_begun_ + kReportInterval;
   TRY(server.process.wait_until_ready(kConsistencyTimeout, stop));
   while (true) {
     if (auto status = server.process.poll()) {
@@ -234,6 +242,25 @@ void Recovery::show(const postgres::RecoveryProgress& progress) {
   uint64_t bytes = progress.replayed.value - begin.value;
   if (bytes > shown_bytes_) progress_.add_bytes(bytes - shown_bytes_);
   shown_bytes_ = std::max(shown_bytes_, bytes);
+  report(progress);
+}
+
+/// A bar tells how fast; this tells where: the position, the newest commit that is back, and what is left.
+void Recovery::report(const postgres::RecoveryProgress& progress) {
+  auto now = clock_.monotonic();
+  if (now < next_report_) return;
+  next_report_ = now + kReportInterval;
+  Lsn end = plan_.target.needed_until;
+  std::string left = "unknown";
+  if (end > progress.replayed && shown_bytes_ > 0) {
+    double rate = static_cast<double>(shown_bytes_) / std::chrono::duration<double>(now - follow_begun_).count();
+    auto seconds = static_cast<double>(end.value - progress.replayed.value) / rate;
+    left = format_duration(std::chrono::seconds(static_cast<int64_t>(seconds) + 1));
+  }
+  log_.info("replaying WAL", {{"replayed", progress.replayed.to_string()},
+                              {"until", end.to_string()},
+                              {"last_commit", progress.last_commit ? format_utc(*progress.last_commit) : "none yet"},
+                              {"left", left}});
 }
 
 /// What was promised must have been reached: a recovery that ends early is no success, however cleanly it ended.

@@ -169,6 +169,7 @@ Result<const LogRecord*> TargetResolution::find_log(const RestoreRequest& reques
 }
 
 void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
+  for (const auto& warning : wal_.inventory().warnings) target.warnings.push_back(warning);
   for (const auto& entry : backups_.unreadable) {
     target.warnings.push_back(
         fmt::format("{} cannot be read and was passed over: {}", entry.label.text(), entry.why.message()));

@@ -198,6 +198,46 @@ TEST_F(ProgramRestore, PutsTablespacesAndCapturedFilesBesideTheTarget) {
   EXPECT_THAT(server_.run({"pg_verifybackup", target("fresh")}), HasSubstr("successfully verified"));
 }
 
+TEST_F(ProgramRestore, PutsTablespacesWhereTheOperatorSaysAndRefusesBadPlacesBeforeItWrites) {
+  const auto fast = server_.make_directory("fast");
+  const auto slow = server_.make_directory("slow");
+  for (const auto& [name, place] : {std::pair{"fast", fast}, std::pair{"slow", slow}}) {
+    server_.run({"psql", "-X", "-d", server_.connection_string(), "-c",
+                 fmt::format("create tablespace {} location '{}'", name, place)});
+    server_.psql(fmt::format("create table in_{0} tablespace {0} as select generate_series(1, 5000) as n", name));
+  }
+  const auto slow_oid = server_.psql("select oid from pg_tablespace where spcname = 'slow'");
+  installation_.must_run({"backup", "full"});
+  server_.psql("insert into in_fast values (-1); insert into in_slow values (-1)");
+  installation_.must_run({"backup", "transaction_logs"});
+
+  const auto occupied = server_.make_directory("occupied");
+  server_.run({"/bin/sh", "-c", fmt::format("echo precious > {}/file", occupied)});
+  const auto refused = [&](const Words& mappings, int exit_code, const std::string& why) {
+    Words words{"restore", "--latest", "--target", target("refused")};
+    for (const auto& mapping : mappings) words.insert(words.end(), {"--tablespace", mapping});
+    const auto output = installation_.run(words);
+    EXPECT_EQ(output.exit_status, exit_code) << output.err;
+    EXPECT_THAT(output.err, HasSubstr(why));
+    EXPECT_FALSE(exists(target("refused"))) << why;
+  };
+  refused({"/nowhere=" + target("new")}, 4, "has no tablespace /nowhere");
+  refused({fast + "=relative"}, 2, "is no absolute path");
+  refused({fast + "=" + occupied}, 4, "is not empty");
+  refused({fast + "=" + target("refused") + "/in"}, 4, "overlap with the data directory");
+  refused({fast + "=" + target("same"), slow + "=" + target("same")}, 4, "overlap with tablespace");
+  EXPECT_EQ(MUST(read_text_file(occupied + "/file")), "precious\n");
+
+  installation_.must_run({"restore", "--latest", "--target", target("copy"), "--tablespace", fast + "=" + target("ssd"),
+                          "--tablespace", slow_oid + "=" + target("tape")});
+  Opened opened(server_, target("copy"));
+  EXPECT_EQ(opened.psql("select count(*) || ' ' || (select count(*) from in_slow) from in_fast"), "5001 5001");
+  EXPECT_EQ(opened.psql("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'fast'"), target("ssd"));
+  EXPECT_EQ(opened.psql("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'slow'"),
+            target("tape"));
+  EXPECT_FALSE(exists(target("copy") + "-tablespaces"));
+}
+
 TEST_F(ProgramRestore, FindsItsConfigurationAmongTheCapturedFilesAsOnDebian) {
   // As Debian lays it out: configuration outside the data directory.
   const auto etc = server_.make_directory("etc");
