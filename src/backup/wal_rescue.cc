@@ -34,6 +34,7 @@ class Rescue {
       bool stored = TRY(is_stored(segment));
       if (!stored) TRY(save_segment(segment, segment == segments.back()));
     }
+    if (!segments.empty()) result_.newest = segments.back();
     return std::move(result_);
   }
 

@@ -1,6 +1,7 @@
 // WAL of a stopped server that nobody has archived yet: it holds the newest commits.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -20,8 +21,9 @@ struct WalRescue {
     std::string name;
     std::string why;
   };
-  std::vector<std::string> stored;  // in the repository, under these names; the last segment as `.partial`
-  std::vector<Kept> aside;          // copied to the aside directory
+  std::vector<std::string> stored;    // in the repository, under these names; the last segment as `.partial`
+  std::vector<Kept> aside;            // copied to the aside directory
+  std::optional<SegmentName> newest;  // that the server had begun; empty: pg_wal held none
 };
 
 /// Stores through push_wal_file what the repository lacks: history files, whole segments, and of the newest timeline

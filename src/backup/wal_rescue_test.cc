@@ -35,6 +35,7 @@ TEST_F(RescueWal, StoresWholeSegmentsAndTheLastOneAsPartial) {
   write("00000001.history.tmp", as_bytes("x"));
   auto rescued = rescue();
   EXPECT_EQ(rescued.stored, (std::vector<std::string>{"000000010000000000000003", "000000010000000000000004.partial"}));
+  EXPECT_EQ(rescued.newest, (SegmentName{TimelineId{1}, 4}));
   EXPECT_TRUE(rescued.aside.empty());
   EXPECT_FALSE(exists(aside()));
   EXPECT_EQ(MUST(wal_.archive->get_segment({TimelineId{1}, 3})), builder.segment(3));

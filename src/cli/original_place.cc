@@ -18,8 +18,7 @@ namespace spendsync::cli {
 
 namespace {
 
-constexpr std::chrono::seconds kStopFast(300);
-constexpr std::chrono::seconds kStopImmediate(60);
+constexpr std::chrono::seconds kStopTimeout(60);
 constexpr std::chrono::seconds kStartTimeout(3600);
 constexpr std::chrono::milliseconds kPoll(100);
 
@@ -29,6 +28,7 @@ Json to_json(const InPlaceState& state) {
       .set("server_options", state.server_options)
       .set("stamp", state.stamp)
       .set("moved_to", state.moved_to)
+      .set("timeline", state.timeline)
       .set("restored", state.restored);
   return json;
 }
@@ -41,6 +41,8 @@ Result<InPlaceState> parse_state(const std::string& path) {
   state.server_options = TRY(json.text("server_options"));
   state.stamp = TRY(json.text("stamp"));
   state.moved_to = TRY(json.text("moved_to"));
+  uint64_t timeline = TRY(json.unsigned_integer("timeline"));
+  state.timeline = static_cast<uint32_t>(timeline);
   state.restored = TRY(json.boolean("restored"));
   return state;
 }
@@ -87,21 +89,18 @@ Result<bool> OriginalPlace::stop_server(std::stop_token stop) {
     TRY(save_state());
   }
   if (!running) return false;
-  for (const auto& [mode, timeout] : {std::pair{"fast", kStopFast}, std::pair{"immediate", kStopImmediate}}) {
-    Command command;
-    command.arguments = {settings_.bin_directory + "/pg_ctl", "-D",  data(), "-m", mode, "-w", "-t",
-                         std::to_string(timeout.count()),     "stop"};
-    auto stopped = run_checked(command, stop, timeout + std::chrono::seconds(10));
-    if (stopped) return true;
-    if (stop.stop_requested()) return std::move(stopped).error();
-  }
+  Command command;
+  command.arguments = {settings_.bin_directory + "/pg_ctl",  "-D",  data(), "-m", "immediate", "-w", "-t",
+                       std::to_string(kStopTimeout.count()), "stop"};
+  auto stopped = run_checked(command, stop, kStopTimeout + std::chrono::seconds(10));
+  if (!stopped && stop.stop_requested()) return std::move(stopped).error();
   TRY(wait_until_ended(stop));
   return true;
 }
 
 /// Backends that outlived their postmaster end by themselves as soon as they notice.
 Result<void> OriginalPlace::wait_until_ended(std::stop_token stop) const {
-  auto deadline = clock_->monotonic() + kStopImmediate;
+  auto deadline = clock_->monotonic() + kStopTimeout;
   while (true) {
     bool running = TRY(postgres::is_running(data()));
     if (!running) return {};

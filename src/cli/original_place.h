@@ -15,6 +15,7 @@ struct InPlaceState {
   std::string server_options;  // postmaster.opts: how it was started
   std::string stamp;           // of the first attempt, in the names of what is moved aside
   std::string moved_to;        // the old data directory; empty: rewritten, or there was none
+  uint32_t timeline = 0;       // of the server's newest WAL; 0: it had none
   bool restored = false;       // all is done but the start
 };
 
@@ -37,7 +38,8 @@ class OriginalPlace {
   std::string aside_wal() const { return settings_.data + ".unarchived-wal"; }
   std::string kept_files() const { return settings_.data + ".files.before-" + state_.stamp; }
 
-  /// Remembers whether it runs, and stops it: fast, then immediate. Waits for processes that outlived their postmaster.
+  /// Remembers whether it runs, and stops it: immediate, since the checkpoint of a clean shutdown may recycle WAL that
+  /// is not archived yet, and only WAL counts here. Waits for processes that outlived their postmaster.
   /// True when it ran. Errors: conflict when it does not end.
   Result<bool> stop_server(std::stop_token stop);
   /// Whether move_aside() can be expected to succeed. Errors: refused for a mount point and where the directory above

@@ -88,7 +88,8 @@ class InPlaceRestore {
     bool stopped = TRY(place_.stop_server(process_.stop));
     if (stopped) process_.output.remark("stopped the server on " + place_.data());
     if (!place_.unfinished()) TRY(save_wal());
-    plan = TRY(make_plan());
+    plan = TRY_CONTEXT(make_plan(), "the server was stopped and its WAL saved, nothing else was changed");
+    TRY(check_reach(plan));
     process_.output.remark(fmt::format("recovering to {}, state of {}", restore::describe_target(plan.target),
                                        format_utc(plan.target.reached)));
     if (!place_.unfinished() && !options_.delta) TRY(place_.move_aside(plan));
@@ -108,7 +109,26 @@ class InPlaceRestore {
       auto mapping = TRY(restore::parse_tablespace_mapping(words));
       settings.tablespaces.push_back(std::move(mapping));
     }
-    return restore::prepare_restore(repository_, request_, settings, process_.stop);
+    // The end of WAL is that of this server, whatever other timelines the repository holds.
+    auto request = request_;
+    bool own_end = request.target == restore::RestoreRequest::Target::latest && !request.timeline;
+    if (own_end && place_.state().timeline != 0) request.timeline = TimelineId{place_.state().timeline};
+    return restore::prepare_restore(repository_, request, settings, process_.stop);
+  }
+
+  /// Where WAL is missing before the server's newest, its newest commits would be left behind without a word.
+  Result<void> check_reach(const restore::RestorePlan& plan) const {
+    bool own_end = request_.target == restore::RestoreRequest::Target::latest && !request_.timeline;
+    if (!own_end || !newest_ || exists(place_.aside_wal())) return {};
+    if (plan.target.needed_until >= newest_->start(plan.wal.segment_size)) return {};
+    return Error(
+               ErrorKind::refused,
+               fmt::format("the server's newest WAL is segment {}, but from the backup on there is WAL up to {} only: "
+                           "later commits would be lost",
+                           newest_->file_name(plan.wal.segment_size), plan.target.needed_until.to_string()))
+        .with_hint(fmt::format("the server was stopped and nothing else was changed; to lose them knowingly, say "
+                               "--target-timeline {}",
+                               plan.target.recovery.timeline.value));
   }
 
   /// The newest commits are in no archive yet.
@@ -121,6 +141,8 @@ class InPlaceRestore {
         backup::rescue_wal(archive, repository_.identity(),
                            {.wal_directory = directory, .aside_directory = place_.aside_wal()}, process_.stop),
         "saving the server's WAL before it is replaced");
+    newest_ = rescued.newest;
+    if (newest_) place_.state().timeline = newest_->timeline.value;
     if (!rescued.stored.empty()) {
       process_.output.line(fmt::format("saved {} WAL file(s) of the old server into the repository, the last is {}",
                                        rescued.stored.size(), rescued.stored.back()));
@@ -214,6 +236,7 @@ class InPlaceRestore {
   const restore::RestoreRequest& request_;
   repository::Repository& repository_;
   OriginalPlace place_;
+  std::optional<SegmentName> newest_;  // of the server's WAL
 };
 
 }  // namespace

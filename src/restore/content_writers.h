@@ -49,6 +49,7 @@ class ContentWriters {
   Result<void> add_file(std::shared_ptr<File> file);
   Result<void> process(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
   Result<void> write_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
+  static void fetch_ahead(const File& file, size_t index);
   static Result<void> check_chunk(const Chunk& chunk, AlignedBuffer& buffer);
   Result<void> rewrite_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
   Result<void> rewrite_differing(File& file, ByteView wanted, uint64_t offset);

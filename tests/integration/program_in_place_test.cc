@@ -178,6 +178,25 @@ TEST_F(ProgramInPlace, AsksForTheClustersNameOnATerminal) {
   EXPECT_EQ(server_.psql("select n from t"), "1");
 }
 
+TEST_F(ProgramInPlace, RefusesToLeaveCommitsBehindWhereWalIsMissing) {
+  server_.psql("create table t as select 1 as n");
+  installation_.must_run({"backup", "full"});
+  server_.psql("select pg_drop_replication_slot(slot_name) from pg_replication_slots");
+  for (int i = 2; i <= 5; ++i) {
+    server_.psql(fmt::format("insert into t values ({})", i));
+    server_.psql("select pg_switch_wal()");
+    server_.psql("checkpoint");  // recycles what no slot keeps
+  }
+  server_.psql("insert into t values (6)");
+  const auto refused = installation_.run({"restore", "--latest", "--in-place", "--yes"});
+  EXPECT_EQ(refused.exit_status, 4) << refused.out << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("later commits would be lost"));
+  EXPECT_TRUE(moved_aside().empty());
+  const auto meant = installation_.run({"restore", "--latest", "--target-timeline", "1", "--in-place", "--yes"});
+  EXPECT_EQ(meant.exit_status, 0) << meant.out << meant.err;
+  EXPECT_EQ(server_.psql("select min(n) from t"), "1") << "it ran before the first attempt";
+}
+
 TEST_F(ProgramInPlace, AKilledOneIsBroughtToItsEndByTheSameCommand) {
   server_.psql("create table t as select generate_series(1, 200000) as n");
   installation_.must_run({"backup", "full"});
