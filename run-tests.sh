@@ -5,6 +5,7 @@
 #   ./run-tests.sh asan-ubsan   the short tests under the address and undefined-behaviour sanitizers
 #   ./run-tests.sh tsan         the unit tests under the thread sanitizer
 #   ./run-tests.sh coverage     the short tests, then lines covered (build/coverage/coverage.html)
+#   ./run-tests.sh fuzz [N]     every parser of what others wrote: N executions each (1000000) under the sanitizers
 #   ./run-tests.sh tidy         clang-tidy over src/
 # Ends with the summary of ctest and its exit code.
 set -euo pipefail
@@ -42,6 +43,11 @@ main() {
       build coverage
       run_tests coverage --label-exclude long
       report_coverage
+      ;;
+    fuzz)
+      prepare
+      build fuzz
+      run_fuzzer "${2:-1000000}"
       ;;
     tidy)
       prepare --analysis
@@ -81,6 +87,13 @@ sanitizer_options() {
   export ASAN_OPTIONS=${ASAN_OPTIONS:-strict_string_checks=1:detect_stack_use_after_return=1}
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
   export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:die_after_fork=0}
+}
+
+# A finding ends the run and leaves its input beside the program: mend the parser, keep the input in
+# tests/fuzz/findings/<target>/.
+run_fuzzer() {
+  step "fuzzing ($1 executions a target)"
+  (cd build/fuzz/tests/fuzz && ./fuzz all "$1")
 }
 
 report_coverage() {

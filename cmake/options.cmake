@@ -1,6 +1,7 @@
 # Build-wide switches. `Tests` is the one configuration that run-tests.sh builds: light optimisation, assertions on.
 option(SSB_BUILD_TESTS "build the tests" OFF)
 option(SSB_COVERAGE "instrument for gcov" OFF)
+option(SSB_FUZZ "tell the fuzzer which code an input reaches" OFF)
 set(SSB_SANITIZE "" CACHE STRING "value for -fsanitize=")
 
 # Forced: project() has put its own values, empty for Tests, into the cache already.
@@ -30,6 +31,9 @@ if(SSB_SANITIZE)
   target_link_options(ssb_flags INTERFACE -fsanitize=${SSB_SANITIZE})
 else()
   target_compile_options(ssb_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
+if(SSB_FUZZ)
+  target_compile_options(ssb_flags INTERFACE -fsanitize-coverage=trace-pc)  # calls tests/fuzz/coverage.cc
 endif()
 if(SSB_COVERAGE)
   target_compile_options(ssb_flags INTERFACE --coverage)

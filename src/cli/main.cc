@@ -144,7 +144,11 @@ int main(int argc, char** argv) {
     // A standby asks again after 1 and ends after anything above 125.
     if (!parsed.invocation && code == spendsync::restore::kWalFailed)
       code = spendsync::restore::wal_get_failure_code(".");
-    if (std::fflush(stdout) != 0 && code == kDone) code = kFailed;
+    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == kDone) {
+      std::fputs("error: the output could not be written\n", stderr);
+      const bool is_wal_get = parsed.invocation && std::holds_alternative<WalGetOptions>(parsed.invocation->command);
+      code = is_wal_get ? spendsync::restore::wal_get_failure_code(".") : kFailed;
+    }
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
     std::fprintf(stderr, "error: %s [%s]\n", error.what(),
                  spendsync::code_of(spendsync::Condition::internal_error).c_str());

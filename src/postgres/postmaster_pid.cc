@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <vector>
 
 #include "base/file.h"
@@ -92,7 +93,8 @@ Result<PostmasterPid> parse_postmaster_pid(std::string_view text) {
   PostmasterPid parsed;
   auto first = lines.empty() ? std::string_view() : lines[kPidLine];
   auto pid = take_number(first);
-  if (!pid || *pid == 0 || !first.empty()) {
+  constexpr long kPidMax = std::numeric_limits<pid_t>::max();
+  if (!pid || *pid == 0 || *pid > kPidMax || *pid < -kPidMax || !first.empty()) {
     return Error(ErrorKind::corrupt, "postmaster.pid does not begin with a process id");
   }
   parsed.pid = static_cast<pid_t>(std::labs(*pid));  // negative: a backend without a postmaster

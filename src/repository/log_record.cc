@@ -21,7 +21,31 @@ Json commit_json(const std::optional<CommitPoint>& commit) {
 
 Json optional_json(const std::optional<std::string>& text) { return text ? Json(valid_text(*text)) : Json(); }
 
-std::string encode_record(const LogRecord& record) {
+Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name) {
+  const Json* member = object.find(name);
+  if (member == nullptr || member->is_null()) return std::optional<CommitPoint>();
+  CommitPoint commit;
+  commit.time = TRY(read_time(*member, "time"));
+  commit.lsn = TRY(read_lsn(*member, "lsn"));
+  return std::optional(commit);
+}
+
+Result<void> read_ranges(const Json& json, LogRecord& record) {
+  auto ranges = TRY(json.array_of("ranges"));
+  for (const auto& element : *ranges) {
+    WalRange range;
+    range.timeline = TRY(read_timeline(element, "timeline"));
+    range.from = TRY(read_lsn(element, "from"));
+    range.to = TRY(read_lsn(element, "to"));
+    if (range.from > range.to) return Error(ErrorKind::corrupt, "a range of the log record ends before it begins");
+    record.ranges.push_back(range);
+  }
+  return ok();
+}
+
+}  // namespace
+
+std::string encode_log_record(const LogRecord& record) {
   auto ranges = Json::array();
   for (const auto& range : record.ranges) {
     auto object = Json::object();
@@ -51,29 +75,7 @@ std::string encode_record(const LogRecord& record) {
   return json.dump();
 }
 
-Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  if (member == nullptr || member->is_null()) return std::optional<CommitPoint>();
-  CommitPoint commit;
-  commit.time = TRY(read_time(*member, "time"));
-  commit.lsn = TRY(read_lsn(*member, "lsn"));
-  return std::optional(commit);
-}
-
-Result<void> read_ranges(const Json& json, LogRecord& record) {
-  auto ranges = TRY(json.array_of("ranges"));
-  for (const auto& element : *ranges) {
-    WalRange range;
-    range.timeline = TRY(read_timeline(element, "timeline"));
-    range.from = TRY(read_lsn(element, "from"));
-    range.to = TRY(read_lsn(element, "to"));
-    if (range.from > range.to) return Error(ErrorKind::corrupt, "a range of the log record ends before it begins");
-    record.ranges.push_back(range);
-  }
-  return ok();
-}
-
-Result<LogRecord> decode_record(ByteView text) {
+Result<LogRecord> decode_log_record(ByteView text) {
   auto json = TRY(parse_object(text));
   auto version = TRY(json.unsigned_integer("version"));
   if (version > kVersion) return Error(ErrorKind::unsupported, "the log record has version " + std::to_string(version));
@@ -97,8 +99,6 @@ Result<LogRecord> decode_record(ByteView text) {
   return record;
 }
 
-}  // namespace
-
 Result<Label> put_log_record(Repository& repository, LogRecord record, std::stop_token stop) {
   auto catalog = TRY(Catalog::load(repository, stop));
   record.chain = TRY(next_link(repository, catalog, stop));
@@ -109,7 +109,7 @@ Result<Label> put_log_record(Repository& repository, LogRecord record, std::stop
   for (int i = 0; i < kLabelsTried; ++i, record.label = record.label.next()) {
     auto key = repository.layout().log(record.label);
     auto context = repository.seal_context(ObjectType::log, key);
-    auto bytes = TRY(seal_document(context, keys.meta, repository.random(), as_bytes(encode_record(record))));
+    auto bytes = TRY(seal_document(context, keys.meta, repository.random(), as_bytes(encode_log_record(record))));
     auto put = repository.store().put_if_absent(key, bytes);
     if (!put && put.error().is(ErrorKind::already_exists)) {
       // A repeated put whose first answer was lost finds its own object; otherwise the second is another run's.
@@ -127,7 +127,7 @@ Result<Label> put_log_record(Repository& repository, LogRecord record, std::stop
 Result<LogRecord> get_log_record(Repository& repository, const Label& label) {
   auto key = repository.layout().log(label);
   auto bytes = TRY(repository.get_document(ObjectType::log, key, kLogRecordMax));
-  auto record = TRY_CONTEXT(decode_record(bytes), key.text());
+  auto record = TRY_CONTEXT(decode_log_record(bytes), key.text());
   if (record.label != label) return Error(ErrorKind::corrupt, key.text() + " describes " + record.label.text());
   return record;
 }

@@ -43,6 +43,11 @@ struct LogRecord {
   ChainLink chain;
 };
 
+/// The record's document, JSON (docs/format/wal.md).
+std::string encode_log_record(const LogRecord& record);
+/// Errors: corrupt naming the member; unsupported for a newer version.
+Result<LogRecord> decode_log_record(ByteView text);
+
 /// Takes a free label from `record.label`'s second on, extends the chain, puts the record under the WAL meta key.
 /// Returns the label used. Errors: those of the store and the keys.
 Result<Label> put_log_record(Repository& repository, LogRecord record, std::stop_token stop);

@@ -158,6 +158,7 @@ Result<void> read_server(const Json& json, ManifestSummary& summary) {
   summary.checkpoint = TRY(read_lsn(json, "checkpoint_lsn"));
   summary.system_identifier = TRY(read_system_identifier(json, "system_identifier"));
   auto major_version = TRY(read_u32(json, "major_version"));
+  if (major_version > INT32_MAX) return Error(ErrorKind::corrupt, "member 'major_version' is out of range");
   summary.major_version = static_cast<int>(major_version);
   summary.catalog_version = TRY(read_u32(json, "catalog_version"));
   summary.server_version = TRY(json.text("server_version"));

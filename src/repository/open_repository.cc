@@ -88,6 +88,7 @@ Result<IdentityDocument> parse_identity(ByteView bytes) {
   identity.cluster = TRY(json.text("cluster"));
   identity.system_identifier = TRY(read_system_identifier(json, "system_identifier"));
   auto major_version = TRY(read_u32(json, "major_version"));
+  if (major_version > INT32_MAX) return Error(ErrorKind::corrupt, "member 'major_version' is out of range");
   identity.major_version = static_cast<int>(major_version);
   identity.catalog_version = TRY(read_u32(json, "catalog_version"));
   identity.page_size = TRY(read_u32(json, "page_size"));

@@ -27,13 +27,17 @@ Result<TimelineId> timeline_of(uint64_t value) {
   return TimelineId{static_cast<uint32_t>(value)};
 }
 
-Result<WalPlan::Stretch> parse_stretch(const Json& json) {
+Result<WalPlan::Stretch> parse_stretch(const Json& json, uint64_t segment_size) {
   WalPlan::Stretch stretch;
   uint64_t timeline = TRY(json.unsigned_integer("timeline"));
   stretch.timeline = TRY(timeline_of(timeline));
   stretch.first = TRY(json.unsigned_integer("first"));
   stretch.last = TRY(json.unsigned_integer("last"));
   if (stretch.last < stretch.first) return Error(ErrorKind::corrupt, "a stretch of WAL ends before it begins");
+  if (stretch.last >= UINT64_MAX / segment_size) {
+    return Error(ErrorKind::corrupt,
+                 fmt::format("a stretch of WAL ends with segment {}, past every LSN", stretch.last));
+  }
   return stretch;
 }
 
@@ -94,10 +98,10 @@ Result<WalPlan> parse_wal_plan(std::string_view text) {
   plan.segment_size = static_cast<uint32_t>(segment_size);
   const auto* stretches = TRY(json.array_of("stretches"));
   for (const auto& entry : *stretches) {
-    auto stretch = TRY(parse_stretch(entry));
+    auto stretch = TRY(parse_stretch(entry, segment_size));
     plan.stretches.push_back(stretch);
   }
-  if (const auto* in_backup = json.find("in_backup")) plan.in_backup = TRY(parse_stretch(*in_backup));
+  if (const auto* in_backup = json.find("in_backup")) plan.in_backup = TRY(parse_stretch(*in_backup, segment_size));
   const auto* histories = TRY(json.array_of("histories"));
   for (const auto& entry : *histories) {
     uint64_t value = TRY(entry.unsigned_integer("timeline"));

@@ -1,0 +1,45 @@
+#include "restore/wal_plan.h"
+
+#include "fuzz/targets.h"
+
+namespace spendsync::fuzz {
+namespace {
+
+bool reads(ByteView input) {
+  const auto plan = restore::parse_wal_plan(as_text(input));
+  if (!plan) return false;
+  const auto again = restore::parse_wal_plan(restore::to_json(*plan).dump());
+  require(again && *again == *plan, "a plan is written and read again the same");
+  for (const auto& stretch : plan->stretches) {
+    require(plan->contains({stretch.timeline, stretch.last}), "a stretch is part of the plan");
+    require(SegmentName{stretch.timeline, stretch.last}.end(plan->segment_size) >
+                SegmentName{stretch.timeline, stretch.first}.start(plan->segment_size),
+            "the end of a stretch is a position in WAL");
+  }
+  return true;
+}
+
+std::string sample() {
+  restore::WalPlan plan;
+  plan.plan_id = "20240315T120000Z-ab12";
+  plan.cluster = "demo";
+  plan.system_identifier = {7300000000000000001u};
+  plan.segment_size = 16u << 20;
+  plan.stretches = {{{1}, 2, 90}, {{2}, 90, 200}};
+  plan.in_backup = restore::WalPlan::Stretch{{1}, 2, 2};
+  plan.histories = {TimelineId{2}};
+  plan.window = "/var/lib/x/window";
+  return restore::to_json(plan).dump();
+}
+
+}  // namespace
+
+Target wal_plan_target() {
+  return {"wal_plan",
+          reads,
+          texts({sample()}),
+          texts({"", "{}", "[]", "{\"version\":2}"}),
+          {"null", "18446744073709551615"}};
+}
+
+}  // namespace spendsync::fuzz
