@@ -108,7 +108,7 @@ Result<WalPlan> parse_wal_plan(std::string_view text) {
     auto timeline = TRY(timeline_of(value));
     plan.histories.push_back(timeline);
   }
-  if (const auto* partial = json.find("partial")) plan.partial = TRY(parse_stretch(*partial));
+  if (const auto* partial = json.find("partial")) plan.partial = TRY(parse_stretch(*partial, segment_size));
   plan.window = TRY(json.text("window"));
   if (json.find("aside") != nullptr) plan.aside = TRY(json.text("aside"));
   return plan;
