@@ -205,8 +205,6 @@ TEST_F(MainJob, WhatIsNotThereYetIsRefusedInOneLine) {
   EXPECT_EQ(incremental.exit_status, 2);
   EXPECT_NE(incremental.err.find("incremental"), std::string::npos) << incremental.err;
   EXPECT_EQ(installation_.script("dr-test.sh", {"database"}).exit_status, 2);
-  EXPECT_EQ(installation_.run({"restore", "full", "20240101", "--delta"}).exit_status, 2);
-  EXPECT_EQ(installation_.run({"restore", "full", "20240101", "--in-place"}).exit_status, 2);
 }
 
 }  // namespace
