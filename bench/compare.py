@@ -4,9 +4,11 @@
     bench/compare.py [--size-gb 3] [--runs 3] [--directory DIR] [--markdown FILE]
 
 Builds a realistic database in a throwaway PostgreSQL 15 (pgbench, and a table with text, numbers, timestamps, JSON and
-random-key indexes), then measures full backup, restore (durable, before recovery), and WAL archiving of one segment.
-pgBackRest gets what its manual recommends: zstd, AES, bundling, block incremental where it knows it, a process a core.
-Both write to directories on the same file system. Run as root or as a user that may run PostgreSQL.
+random-key indexes), then measures full backup, restore (durable, before recovery), and WAL archiving of one segment;
+of ours alone also how fast logs are streamed against how fast pgbench writes them, verify, and start-up.
+pgBackRest gets what its manual recommends: zstd, AES, bundling, a process a core, and block incremental where that is
+no beta feature (it makes a full backup no faster). Both write to directories on the same file system, which are removed
+afterwards. Run as root or as a user that may run PostgreSQL; needs psql, pgbench, pgbackrest and /usr/bin/time.
 """
 import argparse
 import json
@@ -35,24 +37,26 @@ class Measured:
         self.wall_s, self.cpu_s, self.peak_mib, self.output = wall_s, cpu_s, peak_mib, output
 
 
-def as_user(arguments):
-    prefix = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
-    return prefix + [str(a) for a in arguments]
+def identity():
+    """Started by root, everything runs as PostgreSQL's user: without a helper program, whose start would be measured."""
+    return {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def run(arguments, **options):
-    done = subprocess.run(as_user(arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+def run(arguments):
+    arguments = [str(a) for a in arguments]
+    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, cwd="/", **identity())
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, arguments))} exited with {done.returncode}\n{done.stdout[-4000:]}")
+        sys.exit(f"{' '.join(arguments)} exited with {done.returncode}\n{done.stdout[-4000:]}")
     return done.stdout
 
 
-def measure(arguments, directory, environment=None):
+def measure(arguments, directory):
     """/usr/bin/time counts children that were waited for, which is how both programs run theirs."""
     os.sync()
     report = directory / "time.txt"
     begin = time.perf_counter()
-    output = run(["/usr/bin/time", "-o", report, "-f", "%U %S %M", *arguments], env=environment)
+    output = run(["/usr/bin/time", "-o", report, "-f", "%U %S %M", *arguments])
     wall_s = time.perf_counter() - begin
     user_s, system_s, peak_kib = report.read_text().split()
     return Measured(wall_s, float(user_s) + float(system_s), int(peak_kib) / 1024, output)
@@ -88,33 +92,50 @@ class Database:
         self.sql("create table words (w text[]); alter table words alter w set storage plain;"
                  " insert into words select array_agg(left(md5(n::text), 3 + n % 7)) from generate_series(1, 400) n")
         while int(self.sql("select pg_database_size('postgres')")) < size_gb * 1e9 * 0.85:
-            self.sql("""insert into documents
-                select gen_random_uuid(), w[1 + (random() * 399)::int] || ' ' || w[1 + (random() * 399)::int],
-                       (select string_agg(w[1 + (random() * random() * 399)::int + 0 * word], ' ')
-                          from generate_series(1, 60 + n % 40) word),
-                       (random() * 10000)::numeric(12,2), now() - random() * interval '900 days',
-                       jsonb_build_object('customer', n, 'country', w[1 + n % 200], 'open', n % 3 = 0)
-                from generate_series(1, 100000) n, words""")
+            self.insert_documents()
         self.sql("create index on documents (id)")
         self.sql("create index on documents (created)")
         self.sql("create index on documents (title)")
         self.sql("vacuum analyze")
         self.sql("checkpoint")
 
+    def insert_documents(self):
+        self.sql("""insert into documents
+            select gen_random_uuid(), w[1 + (random() * 399)::int] || ' ' || w[1 + (random() * 399)::int],
+                   (select string_agg(w[1 + (random() * random() * 399)::int + 0 * word], ' ')
+                      from generate_series(1, 60 + n % 40) word),
+                   (random() * 10000)::numeric(12,2), now() - random() * interval '900 days',
+                   jsonb_build_object('customer', n, 'country', w[1 + n % 200], 'open', n % 3 = 0)
+            from generate_series(1, 100000) n, words""")
+
     def size(self):
         return int(self.sql("select sum(pg_database_size(oid)) from pg_database"))
 
-    def segments(self, count):
-        """Paths of whole WAL segments full of real records."""
-        run(["pgbench", "-n", "-c", "4", "-j", "2", "-T", "20", self.connection()])
+    def load(self, seconds):
+        """pgbench's transactions; returns the bytes of WAL that they made."""
+        before = self.sql("select pg_current_wal_lsn()")
+        run(["pgbench", "-n", "-c", "4", "-j", "2", "-T", str(seconds), self.connection()])
+        return int(self.sql(f"select pg_current_wal_lsn() - '{before}'::pg_lsn"))
+
+    def segments(self, count, work):
+        """Paths of whole WAL segments that hold what `work` made."""
+        self.sql("select pg_switch_wal()")
+        first = self.sql("select pg_walfile_name(pg_current_wal_lsn())")
+        work()
         self.sql("select pg_switch_wal()")
         current = self.sql("select pg_walfile_name(pg_current_wal_lsn())")
         names = sorted(f.name for f in (self.data / "pg_wal").iterdir()
-                       if re.fullmatch("[0-9A-F]{24}", f.name) and f.name < current)
-        return [self.data / "pg_wal" / name for name in names[-count:]]
+                       if re.fullmatch("[0-9A-F]{24}", f.name) and first <= f.name < current)
+        return [self.data / "pg_wal" / name for name in names[:-1][-count:]]  # the last one is mostly zeros
+
+    def change_documents(self):
+        self.insert_documents()
+        self.sql("update documents set amount = amount + 1, attributes = attributes || '{\"seen\": true}'"
+                 " where ctid in (select ctid from documents tablesample system (1))")
 
     def stop(self):
-        subprocess.run(as_user([BIN / "pg_ctl", "stop", "-m", "immediate", "-D", self.data]), stdout=subprocess.DEVNULL)
+        subprocess.run([BIN / "pg_ctl", "stop", "-m", "immediate", "-D", self.data], stdout=subprocess.DEVNULL, cwd="/",
+                       **identity())
 
 
 class SpendSync:
@@ -174,6 +195,17 @@ restore: {{ target_directory: {directory}/restored }}
     def push(self, segment):
         return measure(self.command("wal", "push", segment), self.directory)
 
+    def logs(self):
+        return measure(self.command("--quiet", "backup", "transaction_logs"), self.directory)
+
+    def verify(self):
+        return measure(self.command("--quiet", "verify", "full", self.label), self.directory)
+
+    def start_ups(self):
+        """Commands that touch no data of a cluster, with the milliseconds of each of 20 runs."""
+        for words in (["--version"], ["config", "validate"], ["list"], ["keys", "list"]):
+            yield words, [measure(self.command(*words), self.directory).wall_s * 1000 for _ in range(20)]
+
 
 class PgBackRest:
     name = "pgBackRest"
@@ -185,7 +217,7 @@ class PgBackRest:
                  "compress-type=zst", "compress-level=3", "repo1-cipher-type=aes-256-cbc",
                  f"repo1-cipher-pass={secrets.token_hex(24)}", "repo1-bundle=y", "start-fast=y", "archive-check=n"]
         self.config = directory / "pgbackrest.conf"
-        if "repo-block" in run(["pgbackrest", "help", "backup"]):
+        if tuple(map(int, re.findall(r"\d+", self.version())[:2])) >= (2, 46):
             lines.append("repo1-block=y")
         lines += ["[bench]", f"pg1-path={database.data}", f"pg1-socket-path={database.directory}", "pg1-port=5999",
                   "pg1-user=postgres"]
@@ -233,6 +265,11 @@ def make(path):
     return path
 
 
+def processor():
+    models = re.findall(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text())
+    return models[0] if models else platform.machine()
+
+
 class Results:
     def __init__(self):
         self.samples = {}
@@ -259,7 +296,8 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--directory", default="/var/tmp/spendsync-bench")
     parser.add_argument("--markdown", help="append the table to this file")
-    parser.add_argument("--segments", type=int, default=9)
+    parser.add_argument("--segments", type=int, default=9, help="WAL segments pushed by each")
+    parser.add_argument("--load-seconds", type=int, default=20, help="pgbench's run before the logs are streamed")
     options = parser.parse_args()
     if not PROGRAM.exists():
         sys.exit(f"{PROGRAM} is missing: build it first (./quickstart.sh, or cmake --preset release)")
@@ -291,18 +329,38 @@ def compare(database, root, options):
             results.add("restore, durable, before recovery", tool.name, tool.restore())
             print(f"  run {turn + 1} {tool.name}: backup {results.samples[('full backup', tool.name)][-1].wall_s:.2f} s, "
                   f"restore {results.samples[('restore, durable, before recovery', tool.name)][-1].wall_s:.2f} s", flush=True)
-    for segment in database.segments(options.segments):
-        for tool in tools:
-            results.add("WAL push of a 16 MiB segment", tool.name, tool.push(segment))
+    for what, work in (("of documents", database.change_documents), ("of pgbench", lambda: database.load(20))):
+        for turn, segment in enumerate(database.segments(options.segments, work)):
+            for tool in tools if turn % 2 == 0 else reversed(tools):
+                results.add(f"WAL push of a 16 MiB segment {what}", tool.name, tool.push(segment))
     names = [tool.name for tool in tools]
     lines = [f"### {size / 1e9:.1f} GB, {PROCESSES} cores, {time.strftime('%Y-%m-%d')}", "",
              f"`bench/compare.py --size-gb {options.size_gb:g} --runs {options.runs}`; {tools[0].version()} against "
-             f"{tools[1].version()}; {platform.processor() or platform.machine()}; medians of wall time, CPU, greatest peak memory of one process.", "",
+             f"{tools[1].version()}; {processor()}; medians of wall and CPU time, greatest peak memory of one process.", "",
              f"| work | {names[0]} | {names[1]} | times faster |", "| --- | --- | --- | --- |"]
     lines += ["| " + " | ".join(row) + " |" for row in results.rows(names)]
     ours, theirs = (statistics.median(stored[name]) for name in names)
-    lines.append(f"| repository after one full backup | {ours / 1e6:.0f} MB | {theirs / 1e6:.0f} MB | {ours / theirs:.2f} of its size |")
+    lines.append(f"| repository after one full backup | {ours / 1e6:.0f} MB | {theirs / 1e6:.0f} MB | "
+                 f"{ours / theirs:.2f} of its size |")
+    lines += ["", *ours_alone(tools[0], database, options)]
     return "\n".join(lines) + "\n"
+
+
+def ours_alone(tool, database, options):
+    lines = ["| ours alone | |", "| --- | --- |"]
+    tool.backup()
+    done = tool.verify()
+    lines.append(f"| verify of the full backup | {done.wall_s:.2f} s, {done.peak_mib:.0f} MiB |")
+    tool.logs()
+    made = database.load(options.load_seconds)
+    done = tool.logs()
+    lines.append(f"| WAL written by pgbench (4 clients, fsync off) | {made / 1e6 / options.load_seconds:.0f} MB/s |")
+    lines.append(f"| WAL streamed by `backup transaction_logs` | {made / 1e6 / done.wall_s:.0f} MB/s "
+                 f"({made / 1e6:.0f} MB in {done.wall_s:.2f} s, {done.peak_mib:.0f} MiB) |")
+    for words, milliseconds in tool.start_ups():
+        lines.append(f"| `{' '.join(words)}` | {statistics.median(milliseconds):.0f} ms, "
+                     f"slowest of 20: {max(milliseconds):.0f} ms |")
+    return lines
 
 
 if __name__ == "__main__":

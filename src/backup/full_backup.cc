@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <mutex>
 
 #include "backup/captured_copy.h"
+#include "backup/run_lock.h"
 #include "backup/server_check.h"
 #include "backup/wal_copy.h"
 #include "base/time.h"
@@ -37,6 +39,14 @@ FileEntry entry_of(const postgres::DirectoryEntry& found, OwnerNames& names) {
   if (found.kind == postgres::EntryKind::directory) entry.kind = FileKind::directory;
   if (found.kind == postgres::EntryKind::symbolic_link) entry.kind = FileKind::symbolic_link;
   return entry;
+}
+
+/// What is in an open pack is lost when a run is interrupted: small databases get small packs, so that a resumed run
+/// has little to send again, and large ones the size that stores like best.
+uint64_t pack_size_for(uint64_t bytes) {
+  constexpr uint64_t kSmallest = 4u << 20;
+  constexpr uint64_t kLargest = 64u << 20;
+  return std::clamp(bytes / 256, kSmallest, kLargest);
 }
 
 /// Tablespaces are reached through their links, which are the server's own; the file itself may be no link.
@@ -80,12 +90,16 @@ class FullBackup::Steps {
   Result<void> check_space();
   Result<void> reserve();
   Result<void> begin();
+  Result<void> begin_run();
+  repository::BackupRun::Settings run_settings() const;
   Result<void> create_copier();
   Result<void> copy_files();
   Result<void> feed_data_directory(const FileCopier::Add& add);
   Result<void> copy_control_file();
   Result<void> stop_server_backup();
   Result<void> bring_wal();
+  Result<void> deliver_wal(repository::WalArchive& archive);
+  Result<void> expect_one_timeline() const;
   Result<void> commit();
   Result<Lsn> newest_lsn();
   repository::ManifestSummary summary(const CopyStats& stats) const;
@@ -201,19 +215,52 @@ Result<void> FullBackup::Steps::reserve() {
   return {};
 }
 
-Result<void> FullBackup::Steps::begin() {
+repository::BackupRun::Settings FullBackup::Steps::run_settings() const {
   repository::BackupRun::Settings settings;
   settings.type = BackupType::full;
   settings.workers = settings_.workers;
   settings.compression = settings_.compression;
+  settings.pack_size = pack_size_for(expected_bytes_);
   settings.host = settings_.host;
   settings.tool_version = settings_.tool_version;
-  run_ = TRY(repository::BackupRun::begin(*repository_, settings, stop_));
+  return settings;
+}
+
+/// The lock tells the next run that this one lives.
+Result<void> FullBackup::Steps::begin_run() {
+  RunLock::Settings lock_settings;
+  lock_settings.cluster = settings_.cluster;
+  lock_settings.wait = settings_.resume_lock_wait;
+  RunLock lock(std::move(lock_settings), *control_, stop_);
+  TRY(lock.enter());
+  std::optional<repository::InterruptedRun> interrupted;
+  if (settings_.resume) {
+    interrupted = TRY(take_interrupted_run(*repository_, lock, settings_.resume_age_max, log(), stop_));
+  }
+  if (!interrupted) {
+    run_ = TRY(repository::BackupRun::begin(*repository_, run_settings(), stop_));
+    TRY(lock.hold(run_->label()));
+    return lock.leave();
+  }
+  auto text = fmt::format("taking up {} again, interrupted on {}: {} that were sent need not be sent again",
+                          interrupted->start().label.text(), interrupted->start().host,
+                          format_bytes(interrupted->stored_bytes()));
+  run_ = TRY(repository::BackupRun::resume(*repository_, run_settings(), *std::move(interrupted), stop_));
+  report_.resumed = true;
+  notice(std::move(text));
+  return lock.leave();
+}
+
+Result<void> FullBackup::Steps::begin() {
+  TRY(begin_run());
   log().info(fmt::format("backup {} begins", run_->label().text()));
   progress().begin_phase("waiting for the checkpoint", 0);
   auto connection = TRY(postgres::Connection::open(settings_.connection));
   session_ = TRY(postgres::BackupSession::start(
       std::move(connection), {"spendsync-backup " + run_->label().text(), settings_.fast_checkpoint}, stop_));
+  if (session_->on_standby() != server_->info.in_recovery) {
+    return Error(ErrorKind::conflict, "the standby was promoted while the backup began").with_hint("run it again");
+  }
   started_ = session_->started();
   return create_copier();
 }
@@ -246,7 +293,12 @@ FileCopier::Notices FullBackup::Steps::copier_notices() {
 
 Result<Lsn> FullBackup::Steps::newest_lsn() {
   std::lock_guard lock(control_mutex_);
-  auto text = TRY(control_->query_value("SELECT pg_current_wal_insert_lsn()", {}, stop_));
+  // A standby's pages are no newer than what it has received.
+  auto text =
+      TRY(control_->query_value("SELECT CASE WHEN pg_is_in_recovery() THEN"
+                                " greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
+                                " ELSE pg_current_wal_insert_lsn() END",
+                                {}, stop_));
   return Lsn::parse(text);
 }
 
@@ -306,8 +358,18 @@ Result<void> FullBackup::Steps::copy_control_file() {
 Result<void> FullBackup::Steps::stop_server_backup() {
   stopped_ = TRY(session_->stop(stop_));
   session_.reset();
+  TRY(expect_one_timeline());
   log().info(fmt::format("files copied; the server ended the backup at {}", stopped_.stop.lsn.to_string()));
   return {};
+}
+
+/// A standby may have followed its upstream over a promotion (postgres-rules B6): the copied files then belong to two
+/// histories.
+Result<void> FullBackup::Steps::expect_one_timeline() const {
+  if (stopped_.start.timeline == stopped_.stop.timeline) return {};
+  return Error(ErrorKind::conflict, fmt::format("the standby went from timeline {} to {} during the backup",
+                                                stopped_.start.timeline.value, stopped_.stop.timeline.value))
+      .with_hint("start a new backup: this one cannot be completed");
 }
 
 Result<void> FullBackup::Steps::bring_wal() {
@@ -318,8 +380,16 @@ Result<void> FullBackup::Steps::bring_wal() {
   progress().begin_phase("copying WAL", copy.bytes(), report_.wal_segments);
   TRY(copy.copy_local(*copier_, stop_));
 
-  progress().begin_phase("delivering WAL", copy.bytes(), report_.wal_segments);
   repository::WalArchive archive(*repository_, {settings_.compression});
+  progress().begin_phase("delivering WAL", copy.bytes(), report_.wal_segments);
+  TRY(deliver_wal(archive));
+  return copy.copy_missing(*copier_, archive, stop_);
+}
+
+/// A standby cannot end a segment (B14), and its primary may be out of reach: of the segment in which the backup ended
+/// the backup's own packs hold what recovery needs. All before it is complete, and goes into the repository.
+Result<void> FullBackup::Steps::deliver_wal(repository::WalArchive& archive) {
+  const auto& info = server_->info;
   WalDelivery::Settings settings;
   settings.connection = settings_.connection;
   settings.slot = settings_.slot;
@@ -328,11 +398,21 @@ Result<void> FullBackup::Steps::bring_wal() {
   settings.system_identifier = info.system_identifier;
   settings.delivery_timeout = settings_.delivery_timeout;
   WalDelivery delivery(std::move(settings), {archive, clock(), log(), progress()});
-  auto outcome = TRY_CONTEXT(delivery.deliver_until(*control_, {stopped_.start, stopped_.stop}, stop_),
+  auto until = stopped_.stop;
+  if (info.in_recovery) {
+    until.lsn.value -= until.lsn.value % info.wal_segment_size;
+    notice(fmt::format("made on a standby: WAL from {} on is in this backup alone until its segment is complete",
+                       until.lsn.to_string()));
+    if (until.lsn <= stopped_.start.lsn) {
+      TRY(delivery.store_histories(until.timeline, stop_));
+      return {};
+    }
+  }
+  auto outcome = TRY_CONTEXT(delivery.deliver_until(*control_, {stopped_.start, until}, stop_),
                              "bringing the backup's WAL into the repository");
   for (const auto& text : outcome.warnings) warn(text);
   report_.wal_delivery = outcome.path;
-  return copy.copy_missing(*copier_, archive, stop_);
+  return {};
 }
 
 Result<void> FullBackup::Steps::commit() {
@@ -364,6 +444,7 @@ repository::ManifestSummary FullBackup::Steps::summary(const CopyStats& stats) c
   summary.catalog_version = info.catalog_version;
   summary.server_version = server_->version_text;
   summary.data_checksums = info.data_checksums;
+  summary.from_standby = info.in_recovery;
   summary.server_settings = recovery_facts(*server_);
   summary.page_failures = stats.page_failures;
   for (const auto& file : stats.page_failure_files) summary.page_failure_files.push_back({file.path, file.blocks});
@@ -389,9 +470,11 @@ void FullBackup::Steps::fill_report(const repository::ManifestSummary& summary, 
   report_.stop = summary.stop;
   report_.source_bytes = summary.source_bytes;
   report_.stored_bytes = summary.stored_bytes;
+  report_.reused_bytes = run_->progress().reused_bytes;
   report_.files = summary.files;
   report_.vanished = stats.vanished;
   report_.captured_sets = summary.captured_sets;
+  report_.from_standby = summary.from_standby;
   report_.data_checksums = summary.data_checksums;
   report_.page_failures = summary.page_failures;
   report_.page_failure_files = summary.page_failure_files;

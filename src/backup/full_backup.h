@@ -31,9 +31,12 @@ struct FullBackupReport {
   WalPosition stop;
   uint64_t source_bytes = 0;  // of all files
   uint64_t stored_bytes = 0;  // of the backup's packs
+  bool resumed = false;       // an interrupted run was taken up again
+  uint64_t reused_bytes = 0;  // of stored_bytes, what that run had sent
   uint64_t files = 0;
   uint64_t vanished = 0;  // files dropped by the server while it was backed up
   std::vector<repository::CapturedSet> captured_sets;
+  bool from_standby = false;
   bool data_checksums = false;
   uint64_t page_failures = 0;  // pages
   std::vector<repository::PageFailures> page_failure_files;
@@ -65,6 +68,9 @@ class FullBackup {
     uint32_t frame_size = 256u << 10;           // bytes; a multiple of the server's page size
     std::chrono::seconds delivery_timeout{60};  // for WAL that others deliver
     bool fast_checkpoint = true;
+    bool resume = true;                        // an unfinished full that nothing works on any more
+    std::chrono::hours resume_age_max{48};     // older ones are left to expiry
+    std::chrono::seconds resume_lock_wait{3};  // for the server to notice that the interrupted run's client has gone
     std::string host;
     std::string tool_version;
   };
@@ -76,8 +82,8 @@ class FullBackup {
   FullBackup(Settings settings, Collaborators collaborators);
   ~FullBackup();
 
-  /// Errors: refused, before anything was changed, when a captured path is missing or unreadable, the server is a
-  /// standby, the data directory is not this host's or not readable, or the repository belongs to another cluster;
+  /// Errors: refused, before anything was changed, when a captured path is missing or unreadable, the data
+  /// directory is not this host's or not readable, or the repository belongs to another cluster;
   /// transient when server or store cannot be reached, or WAL did not arrive in time; exhausted; cancelled ...
   Result<FullBackupReport> run(std::stop_token stop);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backup/page_cache.h"
 #include "base/crc32c.h"
 
 namespace spendsync::backup {
@@ -18,6 +19,16 @@ RangeCopier::RangeCopier(Settings settings, Collaborators collaborators)
 
 Result<RangeCopier::Copied> RangeCopier::copy(const Range& range, std::stop_token stop) {
   Copied copied;
+  if (range.size == 0) return copied;
+  // Readahead reaches into the next range, which then takes a few of its pages for the server's.
+  const auto cache = PageCacheTrace::look(range.source.fd, range.offset, range.size);
+  auto done = copy_pieces(range, copied, stop);
+  cache.give_back(range.source.fd, range.size);
+  if (!done) return std::move(done).error();
+  return copied;
+}
+
+Result<void> RangeCopier::copy_pieces(const Range& range, Copied& copied, std::stop_token stop) {
   while (copied.size < range.size) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while copying files");
     auto offset = range.offset + copied.size;
@@ -34,7 +45,7 @@ Result<RangeCopier::Copied> RangeCopier::copy(const Range& range, std::stop_toke
     collaborators_.progress.add_bytes(piece.size);
     if (piece.ends) break;
   }
-  return copied;
+  return {};
 }
 
 Result<RangeCopier::Piece> RangeCopier::read_piece(const Range& range, uint64_t done) {

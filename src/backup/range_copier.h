@@ -43,6 +43,7 @@ class RangeCopier {
     repository::FrameRuns content;
     std::vector<uint32_t> bad_blocks;  // counted from the file's beginning
   };
+  /// What only this reading brought into the page cache is given back.
   /// Errors: reading (file and offset named), those of the writer, cancelled.
   Result<Copied> copy(const Range& range, std::stop_token stop);
   /// Whether the error that copy() returned came from reading the source, not from the repository.
@@ -59,6 +60,7 @@ class RangeCopier {
     size_t read = 0;    // of those, read; the others are zeros
     bool ends = false;  // the file has become shorter and the range ends with this piece
   };
+  Result<void> copy_pieces(const Range& range, Copied& copied, std::stop_token stop);
   Result<Piece> read_piece(const Range& range, uint64_t done);
   Result<void> append(ByteView bytes, Copied& copied);
   void hash_pages(ByteView bytes, std::span<repository::Hash128> out) const;

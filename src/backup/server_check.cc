@@ -38,12 +38,9 @@ Result<void> check_same_cluster(const postgres::ServerInfo& info) {
 }
 
 Result<void> check_state(const postgres::ServerInfo& info) {
-  if (info.in_recovery) {
-    return Error(ErrorKind::refused, "the server is a standby; full backups are made from the primary")
-        .with_hint("set database.connection to the primary");
-  }
   if (info.wal_level == "minimal") {
     return Error(ErrorKind::refused, "the server has wal_level=minimal, so a backup could never be recovered")
+        .with_condition(Condition::wal_level_minimal)
         .with_hint("alter system set wal_level = 'replica', then restart the server");
   }
   return {};
@@ -62,14 +59,27 @@ Result<void> check_role(postgres::Connection& connection, int major, std::stop_t
   auto user = row[0].value_or("");
   if (row[1] != "true") {
     return Error(ErrorKind::denied, fmt::format("role \"{}\" may not stream WAL", user))
+        .with_condition(Condition::server_rights_missing)
         .with_hint(fmt::format("alter role \"{}\" replication", user));
   }
   if (row[2] != "true") {
     auto stop_function = major >= 15 ? "pg_backup_stop(boolean)" : "pg_stop_backup(boolean, boolean)";
     return Error(ErrorKind::denied, fmt::format("role \"{}\" may not call {}", user, function))
+        .with_condition(Condition::server_rights_missing)
         .with_hint(fmt::format("grant execute on function {}, {} to \"{}\"", function, stop_function, user));
   }
   return {};
+}
+
+/// pg_backup_start would say so as well, but only after its checkpoint: without full page images of the primary no
+/// page that is torn while it is copied could be repaired (xlog.c, do_pg_backup_start).
+Result<void> check_hot_standby(postgres::Connection& connection, std::stop_token stop) {
+  auto full_page_writes =
+      TRY(connection.query_value("SELECT full_page_writes::text FROM pg_control_checkpoint()", {}, stop));
+  if (full_page_writes == "true") return {};
+  return Error(ErrorKind::refused,
+               "the primary of this standby has full_page_writes=off: a backup made here could not be trusted")
+      .with_hint("alter system set full_page_writes = on, and reload the primary; or back the primary up");
 }
 
 bool lies_in(const std::string& path, const std::string& directory) { return path.starts_with(directory + "/"); }
@@ -88,7 +98,9 @@ Result<CheckedServer> check_server(postgres::Connection& connection, std::stop_t
   if (!info.data_checksums) {
     warnings.push_back("the cluster has no data checksums: damaged pages cannot be noticed");
   }
-  if (!info.full_page_writes) {
+  if (info.in_recovery) {
+    TRY(check_hot_standby(connection, stop));
+  } else if (!info.full_page_writes) {
     warnings.push_back("full_page_writes is off; the server turns it on while a backup runs");
   }
   return CheckedServer{std::move(info), std::move(version), std::move(directory), std::move(tablespaces),

@@ -21,7 +21,8 @@ struct CheckedServer {
   int major() const { return info.version / 10000; }
 };
 
-/// Errors: refused for a standby, for wal_level=minimal, for a data directory that is not on this host or is another
+/// Primaries and hot standbys. Errors: refused for wal_level=minimal, for a standby whose primary writes no full page
+/// images, for a data directory that is not on this host or is another
 /// cluster's; denied when it cannot be read or the role lacks a right (hint: the grant).
 Result<CheckedServer> check_server(postgres::Connection& connection, std::stop_token stop);
 

@@ -86,7 +86,8 @@ Result<void> TransactionLogBackup::Run::connect() {
   if (server.system_identifier != identity.system_identifier) {
     return Error(ErrorKind::refused,
                  fmt::format("the server is another cluster: its system identifier is {}, the repository's is {}",
-                             server.system_identifier.value, identity.system_identifier.value));
+                             server.system_identifier.value, identity.system_identifier.value))
+        .with_condition(Condition::another_server);
   }
   if (server.version / 10000 != identity.major_version || server.wal_segment_size != identity.wal_segment_size) {
     return Error(
@@ -98,6 +99,7 @@ Result<void> TransactionLogBackup::Run::connect() {
   }
   if (server.wal_level == "minimal") {
     return Error(ErrorKind::refused, "the server has wal_level = minimal: its WAL cannot recover a backup")
+        .with_condition(Condition::wal_level_minimal)
         .with_hint("alter system set wal_level = 'replica', and restart the server");
   }
   return {};
@@ -225,6 +227,7 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
     if (after >= end.position.lsn) {
       return Error(ErrorKind::not_found,
                    fmt::format("{}; nothing after it is in the repository", describe_missing(missing, segment_size())))
+          .with_condition(Condition::wal_gap)
           .with_hint("run backup full: this server's WAL no longer connects to what is kept");
     }
     std::string what = describe_missing(missing, segment_size());

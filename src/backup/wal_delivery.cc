@@ -98,6 +98,7 @@ Result<WalDelivery::Outcome> WalDelivery::deliver_until(postgres::Connection& co
   if (missing.empty()) return outcome;
   return Error(ErrorKind::not_found, fmt::format("{} not in the repository, and the server has removed it",
                                                  describe_runs(missing, settings_.segment_size)))
+      .with_condition(Condition::wal_gap)
       .with_hint("take a new full backup; a larger max_slot_wal_keep_size keeps more WAL for the slot");
 }
 
@@ -147,6 +148,7 @@ Result<WalDelivery::Plan> WalDelivery::make_plan(postgres::Connection& control, 
   if (!slot || slot->is_lost()) {
     return Error(ErrorKind::not_found,
                  fmt::format("the replication slot \"{}\" is {}", settings_.slot, slot ? "lost" : "not there"))
+        .with_condition(Condition::slot_lost)
         .with_hint("backup full and backup transaction_logs make it again");
   }
   plan.slot = *std::move(slot);
@@ -197,6 +199,7 @@ Result<DeliveryPath> WalDelivery::choose_path(postgres::Connection& control, con
       return Error(ErrorKind::conflict,
                    fmt::format("the replication slot \"{}\" is in use by another process (server pid {})",
                                settings_.slot, *pid))
+          .with_condition(Condition::slot_in_use)
           .with_hint("another run is at work, or a foreign program streams from our slot: wait for it, or end it");
     }
     TRY(collaborators_.clock.sleep_for(kPoll, stop));

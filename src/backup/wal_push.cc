@@ -141,6 +141,7 @@ class Push {
                      "segment {}",
                      history.timeline().value, parent.timeline.value, parent.end->to_string(), parent.timeline.value,
                      abandoned.back().last.file_name(segment_size())))
+        .with_condition(Condition::foreign_timeline)
         .with_hint(
             "a restored copy must have archive_mode = off; if this server is the one to go on with, accept its "
             "timeline by running `backup full` against it");

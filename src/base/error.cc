@@ -37,6 +37,38 @@ ErrorKind kind_of_errno(int error_number) {
   }
 }
 
+Condition condition_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid:
+      return Condition::invalid_input;
+    case ErrorKind::refused:
+      return Condition::refused;
+    case ErrorKind::not_found:
+      return Condition::not_found;
+    case ErrorKind::already_exists:
+      return Condition::already_exists;
+    case ErrorKind::corrupt:
+      return Condition::damaged;
+    case ErrorKind::denied:
+      return Condition::permission_denied;
+    case ErrorKind::conflict:
+      return Condition::held_by_another;
+    case ErrorKind::transient:
+      return Condition::unreachable;
+    case ErrorKind::exhausted:
+      return Condition::resource_exhausted;
+    case ErrorKind::incomplete:
+      return Condition::incomplete;
+    case ErrorKind::cancelled:
+      return Condition::stopped;
+    case ErrorKind::unsupported:
+      return Condition::unsupported;
+    case ErrorKind::internal:
+      return Condition::internal_error;
+  }
+  return Condition::internal_error;
+}
+
 }  // namespace
 
 std::string_view to_string(ErrorKind kind) {
@@ -89,6 +121,19 @@ Error Error::with_hint(std::string hint) && {
   if (hint_.empty()) hint_ = std::move(hint);
   return std::move(*this);
 }
+
+Error Error::with_condition(Condition condition) && {
+  if (condition_ == Condition::none) condition_ = condition;
+  return std::move(*this);
+}
+
+Condition Error::condition() const {
+  if (condition_ != Condition::none) return condition_;
+  if (os_error_ == ENOSPC || os_error_ == EDQUOT) return Condition::no_space;
+  return condition_of(kind_);
+}
+
+std::string code_of(Condition condition) { return fmt::format("SSB-{:04}", static_cast<unsigned>(condition)); }
 
 Error Error::with_exit_code(int code) && {
   exit_code_ = code;

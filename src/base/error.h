@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/condition.h"
+
 namespace spendsync {
 
 /// What the caller should do about it. A new kind needs a caller that behaves differently.
@@ -41,6 +43,8 @@ class Error {
   [[nodiscard]] Error with_context(std::string_view context) &&;
   /// The next step, printed on its own `hint:` line. The innermost hint wins.
   [[nodiscard]] Error with_hint(std::string hint) &&;
+  /// Names the condition, for `explain`. The innermost wins.
+  [[nodiscard]] Error with_condition(Condition condition) &&;
   /// Overrides the exit code that the kind stands for.
   [[nodiscard]] Error with_exit_code(int code) &&;
 
@@ -48,6 +52,8 @@ class Error {
   bool is(ErrorKind kind) const { return kind_ == kind; }
   const std::string& message() const { return message_; }
   const std::string& hint() const { return hint_; }
+  /// The one that was named, else what errno or the kind says; never none.
+  Condition condition() const;
   std::optional<int> exit_code() const { return exit_code_; }
   int os_error() const { return os_error_; }  // errno, 0 when none
 
@@ -56,6 +62,7 @@ class Error {
   std::string message_;
   std::string hint_;
   std::optional<int> exit_code_;
+  Condition condition_ = Condition::none;
   int os_error_ = 0;
 };
 

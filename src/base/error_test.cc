@@ -72,5 +72,20 @@ TEST(Result, TryYieldsTheValueOrReturnsTheError) {
 
 TEST(ResultDeathTest, CheckAbortsInEveryBuild) { EXPECT_DEATH(CHECK(1 + 1 == 3), "check failed: 1 \\+ 1 == 3"); }
 
+TEST(Error, TheInnermostConditionIsItsCode) {
+  auto error = Error(ErrorKind::denied, "none of the keys opens it").with_condition(Condition::no_key_opens);
+  error = std::move(error).with_context("reading").with_condition(Condition::repository_missing);
+  EXPECT_EQ(error.condition(), Condition::no_key_opens);
+  EXPECT_EQ(code_of(error.condition()), "SSB-1201");
+}
+
+TEST(Error, WithoutAConditionErrnoOrTheKindSaysIt) {
+  EXPECT_EQ(Error(ErrorKind::corrupt, "x").condition(), Condition::damaged);
+  EXPECT_EQ(Error(ErrorKind::internal, "x").condition(), Condition::internal_error);
+  EXPECT_EQ(Error::from_errno(ENOSPC, "x").condition(), Condition::no_space);
+  EXPECT_EQ(Error::from_errno(EACCES, "x").condition(), Condition::permission_denied);
+  EXPECT_EQ(code_of(Error(ErrorKind::transient, "x").condition()), "SSB-1008");
+}
+
 }  // namespace
 }  // namespace spendsync

@@ -74,14 +74,16 @@ void Log::write(LogLevel level, std::string_view message, LogFields fields) {
 
 void Log::failure(const Error& error) {
   if (settings_.format == Format::json) {
+    const std::string kind(to_string(error.kind()));
+    const std::string code = code_of(error.condition());
     if (error.hint().empty()) {
-      write(LogLevel::error, error.message(), {{"kind", std::string(to_string(error.kind()))}});
+      write(LogLevel::error, error.message(), {{"kind", kind}, {"code", code}});
     } else {
-      write(LogLevel::error, error.message(), {{"kind", std::string(to_string(error.kind()))}, {"hint", error.hint()}});
+      write(LogLevel::error, error.message(), {{"kind", kind}, {"code", code}, {"hint", error.hint()}});
     }
     return;
   }
-  write(LogLevel::error, error.message(), {});
+  write(LogLevel::error, error.message() + " [" + code_of(error.condition()) + "]", {});
   if (error.hint().empty()) return;
   std::string line = "hint: ";
   append_printable(line, error.hint());

@@ -40,7 +40,7 @@ TEST_F(LogTest, FailuresHaveAnErrorAndAHintLine) {
   Log log = make(Log::Format::console);
   log.failure(Error(ErrorKind::denied, "cannot open key").with_hint("run as postgres"));
   log.failure(Error(ErrorKind::corrupt, "bad frame"));
-  EXPECT_EQ(written(), "error: cannot open key\nhint: run as postgres\nerror: bad frame\n");
+  EXPECT_EQ(written(), "error: cannot open key [SSB-1006]\nhint: run as postgres\nerror: bad frame [SSB-1005]\n");
 }
 
 TEST_F(LogTest, FailuresInJsonCarryKindAndHint) {
@@ -49,6 +49,7 @@ TEST_F(LogTest, FailuresInJsonCarryKindAndHint) {
   Json line = MUST(Json::parse(written()));
   EXPECT_EQ(MUST(line.text("level")), "error");
   EXPECT_EQ(MUST(line.text("kind")), "denied");
+  EXPECT_EQ(MUST(line.text("code")), "SSB-1006");
   EXPECT_EQ(MUST(line.text("hint")), "run as postgres");
 }
 

@@ -2,8 +2,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/command_tree.h"
+#include "config/scalars.h"
+
 namespace spendsync::cli {
 namespace {
+
+constexpr const char* kProgram = "spendsync-backup";
+constexpr const char* kDescription = "SpendSync Backup: PostgreSQL backup and disaster recovery";
+constexpr const char* kBackupTypes = "full|incremental|transaction_logs";  // type_name: completion offers these
 
 void add_global_options(CLI::App& app, GlobalOptions& global) {
   app.add_option("--config", global.config,
@@ -14,14 +21,58 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
   app.add_flag("-q,--quiet", global.quiet, "errors and results only");
   app.add_flag("-v,--verbose", global.verbose, "say more about what is done");
   app.add_flag("--no-color", global.no_color, "plain text (also: NO_COLOR in the environment)");
+  auto* escrow =
+      app.add_option("--escrow-key", global.escrow_key,
+                     "open the repository with this private escrow key (PEM) in place of the configured keys");
+  escrow->type_name("FILE");
+  app.add_option("--escrow-passphrase-file", global.escrow_passphrase_file,
+                 "file with the escrow key's passphrase (default: asked on the terminal)")
+      ->type_name("FILE")
+      ->needs(escrow);
+  app.add_option("--escrow-key-socket", global.escrow_key_socket)->group("")->excludes(escrow);
+}
+
+/// "20 MiB" or "20 MiB/s", as the configuration spells sizes.
+void add_throttle(CLI::App& command, std::optional<uint64_t>& bytes_per_second, const std::string& what) {
+  command
+      .add_option_function<std::string>(
+          "--throttle",
+          [&bytes_per_second](const std::string& text) {
+            std::string_view size = text;
+            if (size.ends_with("/s")) size.remove_suffix(2);
+            if (size == "0") {
+              bytes_per_second = 0;
+              return;
+            }
+            auto parsed = config::parse_size(size);
+            if (!parsed || *parsed < 0) {
+              throw CLI::ValidationError("--throttle", "'" + text + "' is no rate such as '20 MiB/s'");
+            }
+            bytes_per_second = static_cast<uint64_t>(*parsed);
+          },
+          what)
+      ->type_name("RATE");
+}
+
+/// After `cluster adopt` the repository holds several servers under one name.
+void add_system_identifier(CLI::App& command, std::optional<std::string>& identifier) {
+  command
+      .add_option("--system-identifier", identifier,
+                  "backups of this server alone (default: the present one, then those it has adopted)")
+      ->type_name("ID");
 }
 
 void add_backup(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<BackupOptions>();
   auto* command = app.add_subcommand("backup", "take a backup: full, incremental or transaction_logs");
-  command->add_option("type", options->type, "full, incremental or transaction_logs")->required();
+  command->add_option("type", options->type, "full, incremental or transaction_logs")
+      ->type_name(kBackupTypes)
+      ->required();
   command->add_flag("--skip-unreadable", options->skip_unreadable,
                     "list the backup as incomplete when a configured path cannot be read, instead of refusing");
+  command->add_flag("--no-resume", options->no_resume,
+                    "full: begin afresh, even if an interrupted full backup could be taken up again");
+  add_throttle(*command, options->throttle, "send no faster, as '20 MiB/s' (default: storage.upload_limit)");
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });
 }
@@ -29,7 +80,7 @@ void add_backup(CLI::App& app, std::optional<CommandOptions>& chosen) {
 void add_list(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<ListOptions>();
   auto* command = app.add_subcommand("list", "list the backups that can be restored");
-  command->add_option("backup_type", options->type, "full, incremental or transaction_logs");
+  command->add_option("backup_type", options->type, "full, incremental or transaction_logs")->type_name(kBackupTypes);
   command->add_option("days_back", options->days_back, "only those of the last N days")->check(CLI::Range(0, 36500));
   command->callback([options, &chosen] { chosen = *options; });
 }
@@ -46,20 +97,37 @@ void add_restore_targets(CLI::App& command, RestoreOptions& options) {
 void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<RestoreOptions>();
   auto* command = app.add_subcommand("restore", "restore a backup into a new directory and recover it");
-  command->add_option("type", options->type, "full, incremental, transaction_logs or point_in_time");
+  command->add_option("type", options->type, "full, incremental, transaction_logs or point_in_time")
+      ->type_name("full|incremental|transaction_logs|point_in_time");
   command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label");
   command->add_option("point_in_time", options->point_in_time,
                       "\"YYYY-MM-DD hh:mm:ss\" with an offset or zone, else in the configured one");
   command
       ->add_option("--target", options->target, "the data directory to make (default: below restore.target_directory)")
       ->type_name("DIR");
-  command->add_flag("--plan", options->plan_only, "show what would be done, and stop");
+  command
+      ->add_option("--tablespace", options->tablespaces,
+                   "place of a tablespace: OLD is its original location or its OID (repeatable; default: beside the "
+                   "target)")
+      ->type_name("OLD=NEW")
+      ->allow_extra_args(false);
+  command->add_flag("--delta", options->delta,
+                    "rewrite an existing, stopped data directory of the same cluster where it differs from the backup");
+  command->add_flag("--in-place", options->in_place,
+                    "replace the original database: stops the server, saves its WAL, keeps the old directory aside");
+  command->add_flag("--yes", options->yes, "do not ask for the cluster's name before replacing it");
+  auto* plan = command->add_flag("--plan", options->plan_only, "show what would be done, and stop");
+  command->add_option("--plan-id", options->plan_id, "refuse unless the plan made now is the one that --plan has shown")
+      ->type_name("ID")
+      ->excludes(plan);
   add_restore_targets(*command, *options);
   auto* files_only = command->add_flag("--files-only", options->files_only, "captured files without the database");
   command->add_flag("--database-only", options->database_only, "the database without captured files")
       ->excludes(files_only);
   auto* start = command->add_flag("--start", options->start, "leave the recovered server running");
   command->add_flag("--no-start", options->no_start, "stop before recovery")->excludes(start);
+  add_throttle(*command, options->throttle, "read the repository no faster, as '20 MiB/s'");
+  add_system_identifier(*command, options->system_identifier);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });
 }
@@ -67,9 +135,34 @@ void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
 void add_verify(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<VerifyOptions>();
   auto* command = app.add_subcommand("verify", "read back everything a backup consists of");
-  command->add_option("type", options->type, "full, incremental or transaction_logs")->required();
+  command->add_option("type", options->type, "full, incremental or transaction_logs")
+      ->type_name(kBackupTypes)
+      ->required();
   command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label")->required();
+  add_system_identifier(*command, options->system_identifier);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
+  command->callback([options, &chosen] { chosen = *options; });
+}
+
+void add_init(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto options = std::make_shared<InitOptions>();
+  auto* command = app.add_subcommand("init", "write a configuration and a key for a cluster of this host, then check");
+  command->add_flag("--yes", options->yes, "ask nothing: take what is proposed");
+  command->add_option("--cluster", options->cluster, "as pg_lsclusters names it (15/main), or a data directory");
+  command->add_option("--connection", options->connection, "libpq string (default: the cluster's Unix socket)");
+  command->add_option("--repository", options->repository, "where backups go")->type_name("DIR");
+  command->add_option("--output", options->output, "the configuration to write; never overwritten")->type_name("FILE");
+  command->add_option("--base", options->base, "holds state/ and restore/ (default: /var/lib/spendsync)")
+      ->type_name("DIR");
+  command->add_option("--key", options->key, "the key file: used if it is there, else made")->type_name("FILE");
+  command->callback([options, &chosen] { chosen = *options; });
+}
+
+void add_status(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto options = std::make_shared<StatusOptions>();
+  auto* command =
+      app.add_subcommand("status", "what would be lost, and how long it would take, if the server died now");
+  command->add_flag("--nagios", options->nagios, "one line and the exit codes of a monitoring plugin");
   command->callback([options, &chosen] { chosen = *options; });
 }
 
@@ -93,10 +186,41 @@ void add_plain(CLI::App& parent, const char* name, const char* description, std:
   parent.add_subcommand(name, description)->callback([&chosen] { chosen = Options{}; });
 }
 
-void add_groups(CLI::App& app, std::optional<CommandOptions>& chosen) {
+void add_cluster(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto* cluster = app.add_subcommand("cluster", "the server that is backed up");
+  cluster->require_subcommand(1);
+  auto adopt = std::make_shared<ClusterAdoptOptions>();
+  auto* command = cluster->add_subcommand(
+      "adopt", "let a server with a new system identifier (pg_upgrade, rebuild) take the place of the one before");
+  command->add_flag("--yes", adopt->yes, "do not ask for the cluster's name to be typed");
+  command->callback([adopt, &chosen] { chosen = *adopt; });
+}
+
+void add_keys(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto* keys = app.add_subcommand("keys", "the keys that open this repository");
   keys->require_subcommand(1);
   add_plain<KeysListOptions>(*keys, "list", "data keys, their class and age, and who can open them", chosen);
+  auto rewrap = std::make_shared<KeysRewrapOptions>();
+  auto* rewrap_command = keys->add_subcommand(
+      "rewrap", "add the wraps that configured keys lack, so that each opens everything; touches no data");
+  rewrap_command
+      ->add_option("--retire", rewrap->retire, "then give up the wraps of this key (its id), where another one opens")
+      ->type_name("ID");
+  rewrap_command->callback([rewrap, &chosen] { chosen = *rewrap; });
+  auto kit = std::make_shared<KeysKitOptions>();
+  auto* kit_command = keys->add_subcommand("kit", "the recovery kit: one page to print and keep elsewhere");
+  kit_command->add_option("--output", kit->output, "a new file (default: standard output)")->type_name("FILE");
+  kit_command->add_flag("--html", kit->html, "HTML that prints on one sheet of A4, instead of text");
+  kit_command->add_flag("--with-secret", kit->with_secret, "print the key file too, to be typed back: for a safe");
+  kit_command->callback([kit, &chosen] { chosen = *kit; });
+  auto typed = std::make_shared<KeysImportKitOptions>();
+  auto* import_command = keys->add_subcommand("import-kit", "make the key file again from the typed lines of a kit");
+  import_command->add_option("--output", typed->output, "the key file to make")->type_name("FILE")->required();
+  import_command->add_option("typed", typed->typed, "file with the typed lines (default: standard input)");
+  import_command->callback([typed, &chosen] { chosen = *typed; });
+}
+
+void add_groups(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto* slot = app.add_subcommand("slot", "the replication slot that keeps WAL until it is stored");
   slot->require_subcommand(1);
   add_plain<SlotDropOptions>(*slot, "drop", "remove the slot from the server", chosen);
@@ -110,13 +234,96 @@ void add_groups(CLI::App& app, std::optional<CommandOptions>& chosen) {
 void add_tests_and_demo(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto test = std::make_shared<DrTestOptions>();
   auto* command = app.add_subcommand("dr-test", "disaster-recovery tests");
-  command->add_option("type", test->type, "database, application or system")->required();
+  command->add_option("type", test->type, "database, application or system")
+      ->type_name("database|application|system")
+      ->required();
   command->callback([test, &chosen] { chosen = *test; });
   auto demo = std::make_shared<DemoOptions>();
   auto* demo_command = app.add_subcommand("demo", "backup, disaster and recovery on a throwaway PostgreSQL");
   demo_command->add_option("--directory", demo->directory, "where to work (default: a temporary directory)");
   demo_command->add_flag("--keep", demo->keep, "leave the directory for a look around");
   demo_command->callback([demo, &chosen] { chosen = *demo; });
+}
+
+void add_documentation(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto explained = std::make_shared<ExplainOptions>();
+  auto* explain = app.add_subcommand("explain", "what an error's code means and what to do");
+  explain->add_option("code", explained->code, "as the error line ends: SSB-1201 (default: a list of all)");
+  explain->callback([explained, &chosen] { chosen = *explained; });
+  auto completed = std::make_shared<CompletionOptions>();
+  auto* completion = app.add_subcommand("completion", "a shell's completion script: source <(... completion bash)");
+  completion->add_option("shell", completed->shell, "bash, zsh or fish")->type_name("bash|zsh|fish")->required();
+  completion->callback([completed, &chosen] { chosen = *completed; });
+  auto page = std::make_shared<ManOptions>();
+  auto* man = app.add_subcommand("man", "a manual page: ... man restore | man -l -");
+  man->add_option("command", page->command, "the command's words (default: the program's own page)");
+  man->callback([page, &chosen] { chosen = *page; });
+}
+
+void add_everything(CLI::App& app, GlobalOptions& global, std::optional<CommandOptions>& chosen) {
+  app.set_version_flag("--version", std::string("spendsync-backup ") + SSB_VERSION);
+  app.fallthrough();
+  app.require_subcommand(1);
+  add_global_options(app, global);
+  add_backup(app, chosen);
+  add_list(app, chosen);
+  add_restore(app, chosen);
+  add_verify(app, chosen);
+  add_init(app, chosen);
+  add_plain<CheckOptions>(app, "check", "everything that could keep the next backup from succeeding, with its fix",
+                          chosen);
+  add_status(app, chosen);
+  add_wal(app, chosen);
+  add_cluster(app, chosen);
+  add_keys(app, chosen);
+  add_groups(app, chosen);
+  add_tests_and_demo(app, chosen);
+  add_documentation(app, chosen);
+}
+
+// ---- the command table as data
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, separator);) parts.push_back(part);
+  return parts;
+}
+
+OptionInfo describe(const CLI::Option& option) {
+  OptionInfo info;
+  if (option.get_positional()) {
+    info.names.push_back(option.get_name(true));
+  } else {
+    for (const auto& name : option.get_snames()) info.names.push_back("-" + name);
+    for (const auto& name : option.get_lnames()) info.names.push_back("--" + name);
+  }
+  info.description = option.get_description();
+  info.required = option.get_required();
+  info.takes_value = option.get_items_expected_max() > 0;
+  // "FILE", "full|incremental", "TEXT" (nothing better known), "UINT:INT in [1 - 256]".
+  const std::string type = option.get_type_name();
+  if (type.find('|') != std::string::npos) info.choices = split(type, '|');
+  const bool own = type == "FILE" || type == "DIR" || type == "ID";
+  if (own) info.value_name = type;
+  if (type.find("INT") != std::string::npos) info.value_name = "N";
+  return info;
+}
+
+CommandInfo describe(const CLI::App& app, bool is_root) {
+  CommandInfo info{app.get_name(), app.get_description(), {}, {}, {}};
+  for (const auto* option : app.get_options()) {
+    const bool hidden = option->get_group().empty();
+    const bool general = option->get_name() == "--help" || option->get_name() == "--version";
+    if (hidden || general) continue;
+    (option->get_positional() ? info.arguments : info.options).push_back(describe(*option));
+  }
+  if (is_root)
+    info.options.push_back({{"-h", "--help"}, "show what the command takes, and stop", false, "", {}, false});
+  for (const auto* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    info.commands.push_back(describe(*sub, false));
+  }
+  return info;
 }
 
 /// `wal get` may never exit with 1 to 125 for a mistake: PostgreSQL would take it as the end of WAL and promote.
@@ -127,21 +334,19 @@ bool means_wal_get(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
+CommandInfo command_tree() {
+  GlobalOptions global;
+  std::optional<CommandOptions> chosen;
+  CLI::App app(kDescription, kProgram);
+  add_everything(app, global, chosen);
+  return describe(app, true);
+}
+
 ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {
   GlobalOptions global;
   std::optional<CommandOptions> chosen;
-  CLI::App app("SpendSync Backup: PostgreSQL backup and disaster recovery", "spendsync-backup");
-  app.set_version_flag("--version", std::string("spendsync-backup ") + SSB_VERSION);
-  app.fallthrough();
-  app.require_subcommand(1);
-  add_global_options(app, global);
-  add_backup(app, chosen);
-  add_list(app, chosen);
-  add_restore(app, chosen);
-  add_verify(app, chosen);
-  add_wal(app, chosen);
-  add_groups(app, chosen);
-  add_tests_and_demo(app, chosen);
+  CLI::App app(kDescription, kProgram);
+  add_everything(app, global, chosen);
 
   ParsedCommandLine parsed;
   try {
@@ -156,8 +361,8 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
     parsed.exit_code = asked_for_text ? 0 : (means_wal_get(arguments) ? 126 : 2);
     parsed.output = out.str();
     if (!asked_for_text) {
-      parsed.error =
-          "error: " + std::string(error.what()) + "\nhint: see 'spendsync-backup --help', or --help after a command\n";
+      parsed.error = "error: " + std::string(error.what()) + " [" + code_of(Condition::command_line) +
+                     "]\nhint: see 'spendsync-backup --help', or --help after a command\n";
     }
   }
   return parsed;

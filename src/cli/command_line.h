@@ -17,12 +17,20 @@ struct GlobalOptions {
   bool quiet = false;
   bool verbose = false;
   bool no_color = false;
+  std::optional<std::string> escrow_key;              // a private key's file, in place of the configured keys
+  std::optional<std::string> escrow_passphrase_file;  // its passphrase; else asked on the terminal
+  std::optional<std::string> escrow_key_socket;       // of the restore that runs this program as restore_command
 };
 
 struct BackupOptions {
   std::string type;
   bool skip_unreadable = false;
+  bool no_resume = false;
+  std::optional<uint64_t> throttle;  // bytes a second
   std::optional<unsigned> workers;
+};
+struct ClusterAdoptOptions {
+  bool yes = false;
 };
 struct ListOptions {
   std::optional<std::string> type;
@@ -33,7 +41,12 @@ struct RestoreOptions {
   std::string date;
   std::string point_in_time;
   std::optional<std::string> target;
+  std::vector<std::string> tablespaces;
+  bool delta = false;
+  bool in_place = false;
+  bool yes = false;
   bool plan_only = false;
+  std::optional<std::string> plan_id;
   bool latest = false;
   std::optional<std::string> target_lsn;
   std::optional<std::string> target_xid;
@@ -44,11 +57,14 @@ struct RestoreOptions {
   bool database_only = false;
   bool start = false;
   bool no_start = false;
+  std::optional<std::string> system_identifier;
+  std::optional<uint64_t> throttle;  // bytes a second
   std::optional<unsigned> workers;
 };
 struct VerifyOptions {
   std::string type;
   std::string date;
+  std::optional<std::string> system_identifier;
   std::optional<unsigned> workers;
 };
 struct WalPushOptions {
@@ -59,7 +75,32 @@ struct WalGetOptions {
   std::string path;
   std::optional<std::string> plan;
 };
+struct InitOptions {
+  bool yes = false;
+  std::optional<std::string> cluster;     // "15/main", or a data directory
+  std::optional<std::string> connection;  // libpq
+  std::optional<std::string> repository;
+  std::optional<std::string> output;
+  std::optional<std::string> key;
+  std::optional<std::string> base;
+};
+struct CheckOptions {};
+struct StatusOptions {
+  bool nagios = false;
+};
 struct KeysListOptions {};
+struct KeysRewrapOptions {
+  std::optional<std::string> retire;  // a wrapper's id
+};
+struct KeysKitOptions {
+  std::optional<std::string> output;  // else stdout
+  bool html = false;
+  bool with_secret = false;
+};
+struct KeysImportKitOptions {
+  std::string output;
+  std::optional<std::string> typed;  // else stdin
+};
 struct SlotDropOptions {};
 struct ConfigValidateOptions {};
 struct ConfigShowOptions {};
@@ -67,14 +108,25 @@ struct ConfigSchemaOptions {};
 struct DrTestOptions {
   std::string type;
 };
+struct ExplainOptions {
+  std::optional<std::string> code;  // else all
+};
+struct CompletionOptions {
+  std::string shell;
+};
+struct ManOptions {
+  std::vector<std::string> command;  // empty: the program's own page
+};
 struct DemoOptions {
   std::optional<std::string> directory;
   bool keep = false;
 };
 
-using CommandOptions = std::variant<BackupOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
-                                    WalGetOptions, KeysListOptions, SlotDropOptions, ConfigValidateOptions,
-                                    ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, DemoOptions>;
+using CommandOptions =
+    std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
+                 WalGetOptions, InitOptions, CheckOptions, StatusOptions, KeysListOptions, KeysRewrapOptions,
+                 KeysKitOptions, KeysImportKitOptions, SlotDropOptions, ConfigValidateOptions, ConfigShowOptions,
+                 ConfigSchemaOptions, DrTestOptions, ExplainOptions, CompletionOptions, ManOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

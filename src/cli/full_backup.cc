@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "base/io_priority.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/host_name.h"
+#include "cli/page_failures.h"
 
 namespace spendsync::cli {
 namespace {
@@ -23,6 +25,7 @@ FullBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& opti
   for (const auto& set : config.files) settings.file_sets.push_back({set.name, set.paths});
   for (const auto& [path, why] : wiring.own_files()) settings.left_out.push_back({path, why});
   settings.skip_unreadable = options.skip_unreadable;
+  settings.resume = !options.no_resume;
   settings.workers = wiring.workers(options.workers);
   settings.compression = wiring.compression();
   settings.host = host_name();
@@ -31,10 +34,8 @@ FullBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& opti
 }
 
 void print_page_failures(const Output& output, const FullBackupReport& report) {
-  for (const auto& file : report.page_failure_files) {
-    std::string blocks;
-    for (auto block : file.blocks) blocks += (blocks.empty() ? "" : ", ") + std::to_string(block);
-    output.line(fmt::format("  damaged at the source: {} block {}", file.path, blocks));
+  for (const auto& line : page_failure_lines(report.page_failure_files)) {
+    output.line("  damaged at the source: " + line);
   }
 }
 
@@ -46,6 +47,10 @@ void print(const Output& output, const FullBackupReport& report, const TimeZone&
   output.remark(fmt::format("restorable from {} ({}), WAL {} to {} on timeline {}", format_utc(report.restorable_from),
                             zone.format_local(report.restorable_from), report.start.lsn.to_string(),
                             report.stop.lsn.to_string(), report.stop.timeline.value));
+  if (report.resumed) {
+    output.remark(fmt::format("taken up again: {} of what is stored had been sent before the interruption",
+                              format_bytes(report.reused_bytes)));
+  }
   for (const auto& set : report.captured_sets) {
     output.remark(fmt::format("captured {}: {} files, {}", set.name, set.files, format_bytes(set.bytes)));
   }
@@ -71,16 +76,12 @@ Json to_json(const FullBackupReport& report) {
   json.set("duration_seconds", std::chrono::duration<double>(report.duration).count());
   json.set("start_lsn", report.start.lsn.to_string()).set("stop_lsn", report.stop.lsn.to_string());
   json.set("timeline", report.stop.timeline.value).set("source_bytes", report.source_bytes);
+  json.set("resumed", report.resumed).set("reused_bytes", report.reused_bytes);
   json.set("stored_bytes", report.stored_bytes).set("files", report.files);
   json.set("wal_delivery", to_string(report.wal_delivery)).set("wal_segments", report.wal_segments);
-  Json pages = Json::array();
-  for (const auto& file : report.page_failure_files) {
-    Json blocks = Json::array();
-    for (auto block : file.blocks) blocks.push(block);
-    pages.push(Json().set("path", file.path).set("blocks", std::move(blocks)));
-  }
+  json.set("from_standby", report.from_standby);
   json.set("data_checksums", report.data_checksums).set("page_failures", report.page_failures);
-  json.set("page_failure_files", std::move(pages));
+  json.set("page_failure_files", page_failures_json(report.page_failure_files));
   json.set("skipped", strings(report.skipped)).set("incomplete", strings(report.incomplete));
   return json.set("warnings", strings(report.warnings)).set("notices", strings(report.notices));
 }
@@ -89,6 +90,8 @@ Json to_json(const FullBackupReport& report) {
 
 Result<int> run_full_backup(const Process& process, const BackupOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
+  wiring->limit_rates({.upload = wiring->upload_limit(options.throttle)});
+  lower_io_priority(process.log);
   auto progress = process.output.progress("backup full");
   FullBackup backup(settings_of(*wiring, options), {wiring->collaborators(), *progress});
   const auto report = TRY(backup.run(process.stop));

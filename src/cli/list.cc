@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/page_failures.h"
 #include "repository/catalog.h"
 
 namespace spendsync::cli {
@@ -44,6 +46,11 @@ struct Row {
   std::string range;  // WAL
   std::string remarks;
   bool damaged = false;
+  SystemIdentifier server{};
+  bool earlier = false;  // of a server that the present one has adopted
+  bool data_checksums = false;
+  uint64_t page_failures = 0;  // pages whose checksum did not match when they were read
+  std::vector<repository::PageFailures> page_failure_files{};
 };
 
 void append_remark(std::string& remarks, const std::string& text) { remarks += (remarks.empty() ? "" : "; ") + text; }
@@ -66,10 +73,12 @@ Row row_of(const BackupEntry& entry) {
   row.range = fmt::format("{}..{} tl {}", summary.start.lsn.to_string(), summary.stop.lsn.to_string(),
                           summary.stop.timeline.value);
   for (const auto& reason : summary.incomplete) append_remark(row.remarks, "not inside: " + reason);
+  if (summary.from_standby) append_remark(row.remarks, "made on a standby");
+  row.data_checksums = summary.data_checksums;
+  row.page_failures = summary.page_failures;
+  row.page_failure_files = summary.page_failure_files;
   if (summary.page_failures > 0) {
-    std::string where;
-    if (!summary.page_failure_files.empty()) where = ", first in " + summary.page_failure_files.front().path;
-    append_remark(row.remarks, fmt::format("{} page(s) failed their checksum{}", summary.page_failures, where));
+    append_remark(row.remarks, describe_page_failures(summary));
   }
   return row;
 }
@@ -96,7 +105,8 @@ Row row_of(const LogEntry& entry) {
   return row;
 }
 
-std::vector<Row> collect(const Catalog& catalog, const Filter& filter) {
+void collect(const repository::Repository& repository, const Catalog& catalog, const Filter& filter, bool earlier,
+             std::vector<Row>& all) {
   std::vector<Row> rows;
   for (const auto& entry : catalog.backups()) {
     if (filter.wants(entry.label)) rows.push_back(row_of(entry));
@@ -104,8 +114,12 @@ std::vector<Row> collect(const Catalog& catalog, const Filter& filter) {
   for (const auto& entry : catalog.logs()) {
     if (filter.wants(entry.label)) rows.push_back(row_of(entry));
   }
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.label < b.label; });
-  return rows;
+  for (auto& row : rows) {
+    row.server = repository.identity().system_identifier;
+    row.earlier = earlier;
+    if (earlier) append_remark(row.remarks, "of " + describe_earlier(repository));
+    all.push_back(std::move(row));
+  }
 }
 
 void print_table(const Output& output, const std::vector<Row>& rows, const TimeZone& zone) {
@@ -115,7 +129,8 @@ void print_table(const Output& output, const std::vector<Row>& rows, const TimeZ
     table.add({row.label.text(), zone.format_local(row.started), row.damaged ? "-" : format_utc(row.ended),
                logs || row.damaged ? "-" : format_bytes(row.source_bytes),
                row.damaged ? "-" : format_bytes(row.stored_bytes), row.range.empty() ? "-" : row.range,
-               row.state + (row.remarks.empty() ? "" : ": " + row.remarks)});
+               row.state + (row.page_failures > 0 ? ", DAMAGED PAGES" : "") +
+                   (row.remarks.empty() ? "" : ": " + row.remarks)});
   }
   for (const auto& line : table.lines()) output.line(line);
 }
@@ -129,8 +144,22 @@ Json to_json(const Row& row) {
     if (row.label.type() != BackupType::transaction_logs) json.set("source_bytes", row.source_bytes);
     json.set("wal", row.range);
   }
+  json.set("system_identifier", row.server.to_string()).set("earlier_server", row.earlier);
+  if (!row.damaged && row.label.type() != BackupType::transaction_logs) {
+    json.set("data_checksums", row.data_checksums).set("page_failures", row.page_failures);
+    json.set("page_failure_files", page_failures_json(row.page_failure_files));
+  }
   if (!row.remarks.empty()) json.set("remarks", row.remarks);
   return json;
+}
+
+Json list_json(const repository::Repository& present, const std::vector<Row>& rows) {
+  Json json;
+  json.set("cluster", present.identity().cluster);
+  json.set("system_identifier", present.identity().system_identifier.to_string());
+  Json list = Json::array();
+  for (const auto& row : rows) list.push(to_json(row));
+  return json.set("backups", list);
 }
 
 }  // namespace
@@ -138,26 +167,27 @@ Json to_json(const Row& row) {
 Result<int> run_list(const Process& process, const ListOptions& options) {
   const auto filter = TRY(make_filter(options, process.clock));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
-  auto repository = TRY(wiring->open_repository());
-  const auto catalog = TRY(Catalog::load(*repository, process.stop));
-  const auto rows = collect(catalog, filter);
+  auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  std::vector<Row> rows;
+  std::vector<repository::Label> unfinished;
+  for (auto& folder : folders) {
+    const auto catalog = TRY(Catalog::load(*folder, process.stop));
+    collect(*folder, catalog, filter, folder != folders.front(), rows);
+    for (const auto& run : catalog.unfinished()) unfinished.push_back(run.label);
+  }
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.label < b.label; });
   if (rows.empty()) {
     process.output.line("no backups" + std::string(options.type || options.days_back ? " match" : " yet") + " in " +
                         wiring->store().description());
   } else {
     print_table(process.output, rows, wiring->config().schedules.timezone);
   }
-  for (const auto& run : catalog.unfinished()) {
-    process.output.remark("unfinished: " + run.label.text() + " (running, or interrupted; never restored from)");
+  for (const auto& label : unfinished) {
+    process.output.remark("unfinished: " + label.text() + " (running, or interrupted; never restored from)");
   }
   const bool damaged = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.damaged; });
   const int code = damaged ? kDamaged : kDone;
-  Json json;
-  json.set("cluster", repository->identity().cluster);
-  json.set("system_identifier", repository->identity().system_identifier.to_string());
-  Json list = Json::array();
-  for (const auto& row : rows) list.push(to_json(row));
-  process.output.summary("list", json.set("backups", list), code);
+  process.output.summary("list", list_json(*folders.front(), rows), code);
   return code;
 }
 

@@ -37,6 +37,9 @@ Named command_of(const Process& process, const CommandOptions& command) {
   return std::visit(Overloaded{[&](const BackupOptions& o) {
                                  return Named{"backup " + o.type, [&] { return run_backup(process, o); }};
                                },
+                               [&](const ClusterAdoptOptions& o) {
+                                 return Named{"cluster adopt", [&] { return run_cluster_adopt(process, o); }};
+                               },
                                [&](const ListOptions& o) {
                                  return Named{"list", [&] { return run_list(process, o); }};
                                },
@@ -52,8 +55,26 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                [&](const WalGetOptions& o) {
                                  return Named{"wal get", [&] { return Result<int>(run_wal_get(process, o)); }};
                                },
+                               [&](const InitOptions& o) {
+                                 return Named{"init", [&] { return run_init(process, o); }};
+                               },
+                               [&](const CheckOptions&) {
+                                 return Named{"check", [&] { return run_check(process); }};
+                               },
+                               [&](const StatusOptions& o) {
+                                 return Named{"status", [&] { return run_status(process, o); }};
+                               },
                                [&](const KeysListOptions&) {
                                  return Named{"keys list", [&] { return run_keys_list(process); }};
+                               },
+                               [&](const KeysRewrapOptions& o) {
+                                 return Named{"keys rewrap", [&] { return run_keys_rewrap(process, o); }};
+                               },
+                               [&](const KeysKitOptions& o) {
+                                 return Named{"keys kit", [&] { return run_keys_kit(process, o); }};
+                               },
+                               [&](const KeysImportKitOptions& o) {
+                                 return Named{"keys import-kit", [&] { return run_keys_import_kit(process, o); }};
                                },
                                [&](const SlotDropOptions&) {
                                  return Named{"slot drop", [&] { return run_slot_drop(process); }};
@@ -69,6 +90,15 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                },
                                [&](const DrTestOptions& o) {
                                  return Named{"dr-test", [&] { return run_dr_test(process, o); }};
+                               },
+                               [&](const ExplainOptions& o) {
+                                 return Named{"explain", [&] { return run_explain(process, o); }};
+                               },
+                               [&](const CompletionOptions& o) {
+                                 return Named{"completion", [&] { return run_completion(o); }};
+                               },
+                               [&](const ManOptions& o) {
+                                 return Named{"man", [&] { return run_man(o); }};
                                },
                                [&](const DemoOptions& o) {
                                  return Named{"demo", [&] { return run_demo(process, o); }};
@@ -120,7 +150,8 @@ int main(int argc, char** argv) {
       code = is_wal_get ? spendsync::restore::wal_get_failure_code(".") : kFailed;
     }
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
-    std::fprintf(stderr, "error: %s\n", error.what());
+    std::fprintf(stderr, "error: %s [%s]\n", error.what(),
+                 spendsync::code_of(spendsync::Condition::internal_error).c_str());
     // 1 to 125 from a restore_command would be taken as the end of WAL.
     code = std::find(arguments.begin(), arguments.end(), "get") != arguments.end() ? 126 : kFailed;
   }

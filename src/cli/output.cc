@@ -33,6 +33,7 @@ void Output::failure(const std::string& command, const Error& error, int exit_co
   event.set("event", "summary").set("command", command).set("status", "failed").set("exit_code", exit_code);
   Json cause;
   cause.set("kind", to_string(error.kind())).set("message", error.message());
+  cause.set("code", code_of(error.condition()));
   if (!error.hint().empty()) cause.set("hint", error.hint());
   event.set("error", cause);
   std::fputs((event.dump() + "\n").c_str(), stdout);

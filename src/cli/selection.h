@@ -17,6 +17,8 @@ class DateSelection {
   static Result<DateSelection> parse(std::string_view type, std::string_view date, const TimeZone& zone);
   BackupType type() const { return type_; }
   bool matches(const repository::Label& label) const;
+  /// A moment of the day; never for a whole label.
+  bool matches(Timestamp moment) const { return !label_ && moment >= day_.begin && moment < day_.end; }
 
  private:
   DateSelection(BackupType type, std::optional<repository::Label> label, TimeZone::Day day)

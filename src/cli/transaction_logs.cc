@@ -78,6 +78,7 @@ Json to_json(const TransactionLogBackup::Outcome& outcome) {
 
 Result<int> run_transaction_logs(const Process& process, const BackupOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
+  wiring->limit_rates({.upload = wiring->upload_limit(options.throttle)});
   auto progress = process.output.progress("backup transaction_logs");
   const auto outcome = TRY(back_up(process, *wiring, options, *progress));
   progress->finish();

@@ -1,8 +1,10 @@
 // spendsync-backup verify <type> <date>
 #include <fmt/format.h>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/page_failures.h"
 #include "cli/selection.h"
 #include "repository/verify_objects.h"
 
@@ -16,12 +18,34 @@ using repository::VerifyReport;
 std::vector<Label> select(const Catalog& catalog, const DateSelection& selection) {
   std::vector<Label> labels;
   for (const auto& entry : catalog.backups()) {
-    if (selection.matches(entry.label)) labels.push_back(entry.label);
+    // One that was taken up again has the label of its first attempt, maybe of the day before.
+    bool began_then =
+        entry.label.type() == selection.type() && entry.summary && selection.matches(entry.summary->started);
+    if (selection.matches(entry.label) || began_then) labels.push_back(entry.label);
   }
   for (const auto& entry : catalog.logs()) {
     if (selection.matches(entry.label)) labels.push_back(entry.label);
   }
   return labels;
+}
+
+struct Selected {
+  repository::Repository* repository = nullptr;
+  Catalog catalog;
+  std::vector<Label> labels;
+};
+
+/// The present server's backups; where it has none of that date, those of the servers before it.
+Result<Selected> select_in(const std::vector<std::unique_ptr<repository::Repository>>& folders,
+                           const DateSelection& selection, std::stop_token stop) {
+  Selected selected;
+  for (const auto& folder : folders) {
+    selected.repository = folder.get();
+    selected.catalog = TRY(Catalog::load(*folder, stop));
+    selected.labels = select(selected.catalog, selection);
+    if (!selected.labels.empty()) break;
+  }
+  return selected;
 }
 
 void merge(VerifyReport& total, VerifyReport&& part) {
@@ -73,17 +97,42 @@ Json to_json(const VerifyReport& report, const std::vector<Label>& labels) {
   return json.set("files", report.files).set("findings_total", report.findings_total).set("findings", findings);
 }
 
+/// The repository is whole, and yet the source was not: pages that did not match their checksum when they were read.
+void print_page_failures(const Output& output, const Catalog& catalog, const std::vector<Label>& labels) {
+  for (const auto& label : labels) {
+    const auto* entry = catalog.find(label);
+    if (entry == nullptr || !entry->summary || entry->summary->page_failures == 0) continue;
+    output.line(fmt::format("warning: {} holds damaged pages of the source, as they were: {}", label.text(),
+                            describe_page_failures(*entry->summary)));
+    for (const auto& line : page_failure_lines(entry->summary->page_failure_files)) output.line("  " + line);
+  }
+}
+
+Json page_failures(const Catalog& catalog, const std::vector<Label>& labels) {
+  Json all = Json::array();
+  for (const auto& label : labels) {
+    const auto* entry = catalog.find(label);
+    if (entry == nullptr || !entry->summary || entry->summary->page_failures == 0) continue;
+    all.push(Json()
+                 .set("label", label.text())
+                 .set("pages", entry->summary->page_failures)
+                 .set("files", page_failures_json(entry->summary->page_failure_files)));
+  }
+  return all;
+}
+
 }  // namespace
 
 Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
   const auto selection = TRY(DateSelection::parse(options.type, options.date, wiring->config().schedules.timezone));
-  auto repository = TRY(wiring->open_repository());
-  const auto catalog = TRY(Catalog::load(*repository, process.stop));
-  const auto labels = select(catalog, selection);
+  auto folders = TRY(open_cluster_folders(*wiring, options.system_identifier));
+  auto selected = TRY(select_in(folders, selection, process.stop));
+  const auto& [repository, catalog, labels] = selected;
   if (labels.empty()) {
     return Error(ErrorKind::not_found,
                  "no " + options.type + " backup of " + options.date + " in " + wiring->store().description())
+        .with_condition(Condition::no_such_backup)
         .with_hint("`list " + options.type + "` shows those there are");
   }
 
@@ -100,8 +149,9 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   progress->finish();
 
   print(process.output, report, labels.size());
+  print_page_failures(process.output, catalog, labels);
   const int code = report.clean() ? kDone : kDamaged;
-  process.output.summary("verify", to_json(report, labels), code);
+  process.output.summary("verify", to_json(report, labels).set("page_failures", page_failures(catalog, labels)), code);
   return code;
 }
 

@@ -11,13 +11,21 @@ int run_wal_get(const Process& process, const WalGetOptions& options) {
   // Opened only when it is needed: most answers of a running restore come from its plan and its window.
   const restore::OpenRepository open = [&]() -> Result<repository::Repository*> {
     wiring = TRY(Wiring::open(process, Wiring::Access::reads));
-    repository = TRY(wiring->open_repository());
+    // A plan names its server: it may be one that the present one has adopted.
+    std::optional<SystemIdentifier> server;
+    if (options.plan) {
+      auto plan = restore::read_wal_plan(*options.plan);
+      if (plan) server = plan->system_identifier;
+    }
+    repository = TRY(wiring->open_repository(server));
     return repository.get();
   };
   const restore::WalGetRequest request{.file_name = options.file, .path = options.path, .plan = options.plan};
   const auto outcome = restore::wal_get(request, open, process.clock, process.stop);
   if (outcome.exit_code == restore::kWalFailed) {
-    process.log.failure(Error(ErrorKind::internal, outcome.message).with_hint(outcome.hint));
+    process.log.failure(Error(ErrorKind::internal, outcome.message)
+                            .with_condition(Condition::wal_not_delivered)
+                            .with_hint(outcome.hint));
   } else if (!outcome.message.empty()) {
     process.log.debug(outcome.message);
   }

@@ -6,8 +6,8 @@
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
 #include "config/find.h"
-#include "crypto/key_file_wrapper.h"
 #include "storage/directory/directory_store.h"
+#include "storage/throttled/throttled_store.h"
 
 namespace spendsync::cli {
 namespace {
@@ -16,14 +16,13 @@ constexpr const char* kScriptDirectoryVariable = "SPENDSYNC_BACKUP_SCRIPT_DIRECT
 
 Error not_yet(const config::LoadedConfig& loaded, const std::string& path, const std::string& what) {
   return Error(ErrorKind::invalid, loaded.where(path) + ": error: " + what + " is not supported by this version")
-      .with_hint("use a directory as the store and a key-file as the key")
+      .with_hint("use a directory as the store")
       .with_exit_code(kUsage);
 }
 
 Result<std::unique_ptr<storage::ObjectStore>> make_store(const config::LoadedConfig& loaded, Wiring::Access access) {
   const auto& settings = loaded.config.storage;
   if (settings.secondary) return not_yet(loaded, "storage.secondary", "a second store");
-  if (settings.upload_limit_bytes_per_second != 0) return not_yet(loaded, "storage.upload_limit", "an upload limit");
   const auto* directory = std::get_if<config::DirectoryTarget>(&settings.primary);
   if (directory == nullptr) return not_yet(loaded, "storage.primary.type", "storage of type s3");
   storage::DirectoryStore::Settings store{.path = directory->path, .create = access == Wiring::Access::writes};
@@ -31,18 +30,17 @@ Result<std::unique_ptr<storage::ObjectStore>> make_store(const config::LoadedCon
   return opened;
 }
 
-Result<std::vector<std::unique_ptr<crypto::KeyWrapper>>> make_wrappers(const config::LoadedConfig& loaded,
-                                                                       RandomSource& random, const Clock& clock) {
-  std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers;
-  size_t number = 0;
-  for (const auto& key : loaded.config.encryption.keys) {
-    const std::string path = "encryption.keys[" + std::to_string(number++) + "]";
-    const auto* file = std::get_if<config::KeyFile>(&key);
-    if (file == nullptr) return not_yet(loaded, path + ".type", "a key of this type");
-    auto wrapper = TRY(crypto::KeyFileWrapper::open(file->path, random, clock));
-    wrappers.push_back(std::move(wrapper));
+KeyUse key_use(Wiring::Access access) {
+  switch (access) {
+    case Wiring::Access::reads:
+    case Wiring::Access::restores:
+      return KeyUse::reads;
+    case Wiring::Access::writes:
+      return KeyUse::writes;
+    case Wiring::Access::adds_wraps:
+      return KeyUse::adds_wraps;
   }
-  return wrappers;
+  return KeyUse::writes;
 }
 
 /// Never an error: one-shot commands work without state.
@@ -69,14 +67,14 @@ Result<std::string> configuration_path(const GlobalOptions& global) {
   const char* directory = std::getenv(kScriptDirectoryVariable);
   const std::string beside = directory == nullptr ? "" : std::string(directory) + "/backup-config.yml";
   auto found = config::find_config(global.config, beside);
-  if (!found) return std::move(found).error().with_exit_code(kUsage);
+  if (!found) return std::move(found).error().with_condition(Condition::configuration_missing).with_exit_code(kUsage);
   return found;
 }
 
 Result<config::LoadedConfig> load_configuration(const Process& process) {
   const auto path = TRY(configuration_path(process.global));
   auto loaded = config::load(path);
-  if (!loaded) return std::move(loaded).error().with_exit_code(kUsage);
+  if (!loaded) return std::move(loaded).error().with_condition(Condition::configuration_wrong).with_exit_code(kUsage);
   for (const auto& warning : loaded->warnings) process.log.debug(warning.to_string());
   return loaded;
 }
@@ -95,9 +93,47 @@ Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access acce
   auto kept = access == Access::restores ? KeptRights::restore_files : KeptRights::read_files;
   TRY(become_service_user(wiring->config(), directories, kept));
   wiring->state_directory_ = usable_state_directory(wiring->config().state_directory, access);
-  wiring->wrappers_ = TRY(make_wrappers(wiring->loaded_, process.random, process.clock));
+  wiring->keys_ =
+      TRY(open_keys(wiring->loaded_, process.global, key_use(access), process.random, process.clock, process.stop));
   wiring->store_ = TRY(make_store(wiring->loaded_, access));
   return wiring;
+}
+
+Result<Wiring::Examination> Wiring::examine(const Process& process) {
+  auto loaded = TRY(load_configuration(process));
+  TRY(become_service_user(loaded.config, {}));
+  Examination found;
+  found.wiring.reset(new Wiring(process, std::move(loaded)));
+  auto& wiring = *found.wiring;
+  wiring.state_directory_ = usable_state_directory(wiring.config().state_directory, Access::reads);
+  for (size_t number = 0; number < wiring.config().encryption.keys.size(); ++number) {
+    config::LoadedConfig one = wiring.loaded_;
+    one.config.encryption.keys = {wiring.config().encryption.keys[number]};
+    auto opened = open_keys(one, {}, KeyUse::writes, process.random, process.clock, process.stop);
+    found.keys.push_back({wiring.loaded_.where("encryption.keys[" + std::to_string(number) + "]"), std::nullopt});
+    if (!opened) {
+      found.keys.back().failure = std::move(opened).error();
+      continue;
+    }
+    for (auto& wrapper : opened->wrappers) wiring.keys_.wrappers.push_back(std::move(wrapper));
+  }
+  auto store = make_store(wiring.loaded_, Access::reads);
+  if (store) {
+    wiring.store_ = *std::move(store);
+  } else {
+    found.store_failure = std::move(store).error();
+  }
+  return found;
+}
+
+void Wiring::limit_rates(RateLimits limits) {
+  if (limits.upload == 0 && limits.download == 0) return;
+  throttled_ = std::make_unique<storage::ThrottledStore>(
+      storage::ThrottledStore::Settings{limits.upload, limits.download}, *store_, process_.clock, process_.stop);
+}
+
+uint64_t Wiring::upload_limit(const std::optional<uint64_t>& asked) const {
+  return asked ? *asked : config().storage.upload_limit_bytes_per_second;
 }
 
 unsigned Wiring::workers(std::optional<unsigned> asked) const {
@@ -120,8 +156,8 @@ repository::Compressor::Settings Wiring::compression() const {
 
 repository::Collaborators Wiring::collaborators() {
   std::vector<crypto::KeyWrapper*> wrappers;
-  for (const auto& wrapper : wrappers_) wrappers.push_back(wrapper.get());
-  return {*store_, std::move(wrappers), process_.random, process_.clock, process_.log};
+  for (const auto& wrapper : keys_.wrappers) wrappers.push_back(wrapper.get());
+  return {store(), std::move(wrappers), process_.random, process_.clock, process_.log};
 }
 
 Result<std::unique_ptr<repository::Repository>> Wiring::open_repository(
@@ -130,8 +166,7 @@ Result<std::unique_ptr<repository::Repository>> Wiring::open_repository(
   return repository::Repository::open_for_reading(settings, system_identifier, collaborators());
 }
 
-Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
-  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
+repository::ClusterIdentity Wiring::identity_of(const postgres::ServerInfo& server) const {
   repository::ClusterIdentity identity;
   identity.cluster = config().cluster;
   identity.system_identifier = server.system_identifier;
@@ -140,7 +175,12 @@ Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repositor
   identity.page_size = server.page_size;
   identity.wal_segment_size = server.wal_segment_size;
   identity.relation_segment_size = server.relation_segment_size;
-  return repository::Repository::open_for_writing(settings, identity, collaborators());
+  return identity;
+}
+
+Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
+  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
+  return repository::Repository::open_for_writing(settings, identity_of(server), collaborators());
 }
 
 std::vector<std::pair<std::string, std::string>> Wiring::own_files() const {

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "cli/command_line.h"
+#include "cli/key_wiring.h"
 #include "cli/output.h"
 #include "config/load.h"
 #include "crypto/data_key.h"
@@ -28,23 +32,51 @@ struct Process {
 /// Configuration, store and keys of one command. Opening it drops root's privileges.
 class Wiring {
  public:
-  enum class Access { reads, writes, restores };
+  enum class Access { reads, writes, restores, adds_wraps };
   /// Errors: exit code 2 for the configuration, those of store and keys.
   static Result<std::unique_ptr<Wiring>> open(const Process& process, Access access);
 
+  /// What opens and what does not, for `check`, which goes on where a part fails. Drops root's privileges.
+  struct Examination {
+    std::unique_ptr<Wiring> wiring;      // store() only without a store_failure
+    std::optional<Error> store_failure;  // not_found: it is not there yet
+    struct Key {
+      std::string where;  // "backup-config.yml:31:5"
+      std::optional<Error> failure;
+    };
+    std::vector<Key> keys;  // as configured
+  };
+  /// Makes nothing. Errors: exit code 2 for the configuration; those of changing the user.
+  static Result<Examination> examine(const Process& process);
+
   const config::Config& config() const { return loaded_.config; }
   const config::LoadedConfig& loaded() const { return loaded_; }
-  storage::ObjectStore& store() { return *store_; }
+  storage::ObjectStore& store() { return throttled_ ? *throttled_ : *store_; }
   /// Where state is kept: the configured directory, else $XDG_STATE_HOME/spendsync, else empty (never an error).
   const std::string& state_directory() const { return state_directory_; }
+  /// From now on the store is sent to and read from no faster than this; bytes a second, 0: no limit. To be called
+  /// before store() or anything made from it is used. WAL that the server pushes is never slowed down.
+  struct RateLimits {
+    uint64_t upload = 0;
+    uint64_t download = 0;
+  };
+  void limit_rates(RateLimits limits);
+  /// storage.upload_limit, or what --throttle asks for.
+  uint64_t upload_limit(const std::optional<uint64_t>& asked) const;
   unsigned workers(std::optional<unsigned> asked) const;
   postgres::Connection::Settings connection() const;
   repository::Compressor::Settings compression() const;
   repository::Collaborators collaborators();
 
+  /// The escrow key that was brought (--escrow-key), or null: then no configured key is open, unless wraps are added.
+  crypto::KeyWrapper* escrow_key() { return keys_.brought; }
+  bool passphrase_typed() const { return keys_.passphrase_typed; }
+
   /// For commands that read, and for `wal push`.
   Result<std::unique_ptr<repository::Repository>> open_repository(
       std::optional<SystemIdentifier> system_identifier = std::nullopt);
+  /// What the repository records of such a server.
+  repository::ClusterIdentity identity_of(const postgres::ServerInfo& server) const;
   /// For commands that may be the first to write.
   Result<std::unique_ptr<repository::Repository>> open_or_create_repository(const postgres::ServerInfo& server);
 
@@ -56,7 +88,8 @@ class Wiring {
   Process process_;
   config::LoadedConfig loaded_;
   std::unique_ptr<storage::ObjectStore> store_;
-  std::vector<std::unique_ptr<crypto::KeyWrapper>> wrappers_;
+  std::unique_ptr<storage::ObjectStore> throttled_;  // over store_; empty: no limit
+  OpenedKeys keys_;
   std::string state_directory_;
 };
 

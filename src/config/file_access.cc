@@ -90,15 +90,18 @@ Identity Identity::of_process() { return {geteuid()}; }
 
 Result<void> check_config_file(const struct stat& status, const std::string& path, Identity identity) {
   if (!S_ISREG(status.st_mode))
-    return Error(ErrorKind::refused, fmt::format("configuration {} is not a regular file", path));
+    return Error(ErrorKind::refused, fmt::format("configuration {} is not a regular file", path))
+        .with_condition(Condition::configuration_unsafe);
   if (status.st_uid != 0 && status.st_uid != identity.running_user) {
     return Error(ErrorKind::refused, fmt::format("configuration {} is owned by {}", path, account(status.st_uid)))
+        .with_condition(Condition::configuration_unsafe)
         .with_hint(fmt::format("it must belong to root or {}: chown root {}", account(identity.running_user), path));
   }
   const mode_t mode = status.st_mode & kPermissions;
   if ((mode & kWritableByOthers) != 0) {
     return Error(ErrorKind::refused,
                  fmt::format("configuration {} can be written by group or others (mode {:04o})", path, mode))
+        .with_condition(Condition::configuration_unsafe)
         .with_hint(fmt::format("chmod go-w {}", path));
   }
   return ok();

@@ -47,7 +47,7 @@ struct WrappedKey {
   Bytes wrapped;
 };
 
-/// Seals and opens data keys. Thread-safe. Implementations: key file; AWS KMS and escrow come later.
+/// Seals and opens data keys. Thread-safe. Implementations: key file, escrow; AWS KMS comes later.
 class KeyWrapper {
  public:
   virtual ~KeyWrapper() = default;
@@ -57,6 +57,8 @@ class KeyWrapper {
   virtual bool can_open() const = 0;
   /// True where opening costs nothing and needs no right of its own, so that a process may reuse a recent WAL key.
   virtual bool opens_locally() const = 0;
+  /// True for an escrow key, also where its private half was brought for once: nobody writes with it alone.
+  virtual bool is_offline() const { return false; }
   virtual Result<WrappedKey> wrap(const Secret& key, const KeyContext& context) = 0;
   /// Errors: denied when this wrapper is not the one that sealed; corrupt when the bytes or the context were changed.
   virtual Result<Secret> unwrap(const WrappedKey& wrapped) = 0;

@@ -1,15 +1,10 @@
 #include "crypto/key_file_wrapper.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
-#include <cstdio>
 
-#include "base/file.h"
 #include "crypto/digest.h"
 #include "crypto/gcm.h"
+#include "crypto/secret_file.h"
 #include "crypto/wrapped_key.h"
 
 namespace spendsync::crypto {
@@ -23,52 +18,13 @@ constexpr size_t kSaltSize = 32;
 constexpr size_t kWrappedSize = kSaltSize + Secret::kSize + kGcmTagSize;
 constexpr GcmNonce kNonce{};  // each key-encrypting key comes from a salt of its own and seals once
 
-/// For hints that are pasted into a shell.
-std::string quoted(const std::string& path) {
-  auto plain = [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("/._-+@:").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  if (!path.empty() && path.front() != '-' && std::all_of(path.begin(), path.end(), plain)) return path;
-  std::string text = "'";
-  for (char c : path) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
+std::string make_command(const std::string& path) {
+  return "(umask 077 && openssl rand 32 > " + quoted_path(path) + ")";
 }
 
-std::string make_command(const std::string& path) { return "(umask 077 && openssl rand 32 > " + quoted(path) + ")"; }
-
-Error explain_open_failure(Error error, const std::string& path) {
-  if (error.os_error() == ENOENT) {
-    return Error(ErrorKind::not_found, "key file " + path + " does not exist")
-        .with_hint("restore it from where you keep it; for a new repository make one: " + make_command(path));
-  }
-  if (error.os_error() == ELOOP) {
-    return Error(ErrorKind::refused, "key file " + path + " is a symbolic link")
-        .with_hint("name the file itself: readlink -f " + quoted(path));
-  }
-  if (error.os_error() == EACCES || error.os_error() == EPERM) {
-    return std::move(error).with_hint("give it to the user that runs this: chown $(id -un) " + quoted(path));
-  }
-  return error;
-}
-
-Result<void> check_attributes(const struct stat& attributes, const std::string& path) {
-  if (!S_ISREG(attributes.st_mode)) {
-    return Error(ErrorKind::refused, "key file " + path + " is not a regular file")
-        .with_hint("make one: " + make_command(path));
-  }
-  if (attributes.st_uid != geteuid() && attributes.st_uid != 0) {
-    return Error(ErrorKind::refused, "key file " + path + " belongs to user " + std::to_string(attributes.st_uid) +
-                                         ", neither to the running user nor to root")
-        .with_hint("chown " + std::to_string(geteuid()) + " " + quoted(path));
-  }
-  auto mode = attributes.st_mode & 07777;
-  if (mode != 0600 && mode != 0400) {
-    char text[8];
-    std::snprintf(text, sizeof text, "%04o", mode);
-    return Error(ErrorKind::refused, "key file " + path + " has mode " + text + "; it must be 0600 or 0400")
-        .with_hint("chmod 600 " + quoted(path));
-  }
-  return ok();
+SecretFileWords words_for(const std::string& path) {
+  return {"key file", "restore it from where you keep it; for a new repository make one: " + make_command(path),
+          "make one: " + make_command(path)};
 }
 
 Result<Secret> read_key(const Fd& file, const std::string& path) {
@@ -81,10 +37,12 @@ Result<Secret> read_key(const Fd& file, const std::string& path) {
   if (*size != Secret::kSize) {
     auto found = *size > Secret::kSize ? std::string("more than 32") : std::to_string(*size);
     return Error(ErrorKind::refused, "key file " + path + " holds " + found + " bytes; a key is exactly 32 raw bytes")
+        .with_condition(Condition::key_file_wrong)
         .with_hint("if nothing was sealed with it yet, make a new one: " + make_command(path));
   }
   if (zeros) {
     return Error(ErrorKind::refused, "key file " + path + " holds only zero bytes")
+        .with_condition(Condition::key_file_wrong)
         .with_hint("if nothing was sealed with it yet, make a new one: " + make_command(path));
   }
   return key;
@@ -107,13 +65,8 @@ KeyEncryptingKey derive_wrapping(const Secret& file_key, ByteView salt, const Wr
 
 Result<std::unique_ptr<KeyFileWrapper>> KeyFileWrapper::open(const std::string& path, RandomSource& random,
                                                              const Clock& clock) {
-  // O_NONBLOCK: a FIFO in its place must be refused, not waited for.
-  auto file = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (!file) return explain_open_failure(std::move(file).error(), path);
-  struct stat attributes {};
-  if (fstat(file->get(), &attributes) != 0) return Error::from_errno(errno, "cannot examine key file " + path);
-  TRY(check_attributes(attributes, path));
-  auto key = TRY(read_key(*file, path));
+  auto file = TRY(open_secret_file(path, words_for(path)));
+  auto key = TRY(read_key(file, path));
   return std::unique_ptr<KeyFileWrapper>(new KeyFileWrapper(std::move(key), random, clock));
 }
 

@@ -20,6 +20,8 @@ class BackupSession {
   /// Of the start. On a standby that has just followed a switch it is known for certain only from Stopped::start.
   TimelineId timeline() const { return start_.timeline; }
   Timestamp started() const { return started_; }
+  /// The server was a standby when the backup started.
+  bool on_standby() const { return in_recovery_; }
 
   struct Stopped {
     WalPosition start;  // as backup_label says it

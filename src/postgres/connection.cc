@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/stop_event.h"
+#include "postgres/libpq.h"
 #include "postgres/pq_error.h"
 
 namespace spendsync::postgres {
@@ -96,9 +97,11 @@ Error connect_error(PGconn* connection) {
   if (sqlstate.empty()) {
     if (PQconnectionNeedsPassword(connection) != 0) {
       return Error(ErrorKind::denied, fmt::format("cannot log in: {}", message))
+          .with_condition(Condition::login_refused)
           .with_hint("the server wants a password: put it into ~/.pgpass of the user who runs this (mode 0600)");
     }
     return Error(ErrorKind::transient, fmt::format("cannot reach the server: {}", message))
+        .with_condition(Condition::server_unreachable)
         .with_hint("check that PostgreSQL runs and listens at the host and port of the connection string");
   }
   if (auto code = message.find(sqlstate + ": "); code != std::string::npos) message.erase(code, sqlstate.size() + 2);
@@ -140,7 +143,8 @@ Result<void> check_version(int version) {
   int major = version / 10000;
   if (major >= kOldestMajor && major <= kNewestMajor) return {};
   return Error(ErrorKind::unsupported,
-               fmt::format("the server is PostgreSQL {}; supported are {} to {}", major, kOldestMajor, kNewestMajor));
+               fmt::format("the server is PostgreSQL {}; supported are {} to {}", major, kOldestMajor, kNewestMajor))
+      .with_condition(Condition::server_version);
 }
 
 /// Only those that this version has: set_config of an unknown name is an error.
@@ -160,6 +164,7 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 Result<Connection> Connection::open(Settings settings, std::stop_token stop) {
+  TRY(load_libpq());
   auto parameters = TRY(connection_parameters(settings));
   std::vector<const char*> keywords;
   std::vector<const char*> values;
@@ -186,6 +191,7 @@ Result<Connection> Connection::open(Settings settings, std::stop_token stop) {
     auto actual = TRY(connection.query_value("SELECT pg_catalog.pg_backend_pid()", {}, stop));
     if (actual == announced) continue;
     return Error(ErrorKind::refused, "a connection pooler stands between us and the server")
+        .with_condition(Condition::pooler)
         .with_hint("a backup lives in one session: let the connection string name the server itself");
   }
   return connection;

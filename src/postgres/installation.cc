@@ -91,6 +91,7 @@ Result<std::string> find_bin_directory(int major, const std::string& configured)
   }
   return Error(ErrorKind::not_found, fmt::format("the programs of PostgreSQL {} are not installed (looked in {})",
                                                  major, fmt::join(places, ", ")))
+      .with_condition(Condition::programs_missing)
       .with_hint(package);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "postgres/libpq.h"
 #include "postgres/postmaster_pid.h"
 #include "postgres/recovery_progress.h"
 
@@ -116,7 +117,8 @@ Result<ServerProcess> ServerProcess::start(Settings settings) {
   TRY(refuse_root());
   auto running = TRY(is_running(settings.data_directory));
   if (running) {
-    return Error(ErrorKind::conflict, fmt::format("a server runs on {} already", settings.data_directory));
+    return Error(ErrorKind::conflict, fmt::format("a server runs on {} already", settings.data_directory))
+        .with_condition(Condition::server_running);
   }
   TRY(prepare_socket_directory(settings));
   auto major = TRY(read_major(settings.data_directory));
@@ -155,6 +157,7 @@ bool accepts_connections(const std::string& connection_string) {
 
 Result<void> ServerProcess::wait_until_ready(std::chrono::seconds timeout, std::stop_token stop,
                                              const std::function<void()>& on_wait) {
+  TRY(load_libpq());
   SystemClock clock;
   auto deadline = clock.monotonic() + timeout;
   while (true) {

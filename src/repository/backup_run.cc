@@ -10,6 +10,7 @@
 #include "repository/pack_sink.h"
 #include "repository/record_json.h"
 #include "repository/sealed_document.h"
+#include "repository/sent_frames.h"
 #include "repository/stream_writer.h"
 
 namespace spendsync::repository {
@@ -23,6 +24,7 @@ struct BackupRun::State {
   Label label = Label::make(Timestamp{}, BackupType::full);
   RunId run;
   RunKeys keys;
+  std::unique_ptr<SentFrames> sent;  // of the interrupted run, if this one takes it up
   std::shared_ptr<const PageHasher> hasher;
   std::unique_ptr<PackSink> sink;
 
@@ -39,13 +41,15 @@ struct BackupRun::State {
 
   Result<void> check_parent() const;
   Result<void> take_label();
+  Result<void> note_resumption();
+  void open_sink();
   Result<void> mark_at_parent();
   Result<void> open_streams();
   std::vector<KeyRecord> key_records() const;
-  std::string started_document() const;
+  std::string start_document() const;
   Result<ManifestBody> close_body(ServerFiles files_of_server);
   Result<void> check_packs_in_store(const std::vector<PackRecord>& packs) const;
-  void fill_summary(ManifestSummary& summary, const ManifestBody& body) const;
+  Result<void> fill_summary(ManifestSummary& summary, const ManifestBody& body) const;
   Result<void> put_manifest(const Bytes& bytes) const;
 };
 
@@ -59,17 +63,40 @@ Result<std::unique_ptr<BackupRun>> BackupRun::begin(Repository& repository, Sett
   state->run = RunId::random(repository.random());
   TRY(state->take_label());
   TRY(state->mark_at_parent());
-  state->hasher = PageHasher::create(*state->keys.meta);
-  PackSink::Settings sink;
-  sink.label = state->label;
-  sink.run = state->run;
-  sink.keys = state->keys;
-  sink.pack_size = state->settings.pack_size;
-  sink.finishers = state->settings.finishers;
-  sink.waiting_max = state->settings.workers;
-  state->sink = std::make_unique<PackSink>(repository, std::move(sink), state->hasher, stop);
+  state->open_sink();
   TRY(state->open_streams());
   return std::unique_ptr<BackupRun>(new BackupRun(std::move(state)));
+}
+
+Result<std::unique_ptr<BackupRun>> BackupRun::resume(Repository& repository, Settings settings,
+                                                     InterruptedRun interrupted, std::stop_token stop) {
+  auto state = std::make_unique<State>(repository, std::move(settings), stop);
+  state->label = interrupted.start().label;
+  if (state->label.type() != state->settings.type || interrupted.start().parent != state->settings.parent) {
+    return Error(ErrorKind::invalid, state->label.text() + " is an unfinished run of another kind");
+  }
+  TRY(state->check_parent());
+  state->keys = TRY(repository.keys().create_data_key_beside(interrupted.meta_key_.id, "backup taken up again"));
+  state->run = RunId::random(repository.random());
+  state->sent = std::move(interrupted.sent_);
+  TRY(state->note_resumption());
+  state->open_sink();
+  TRY(state->open_streams());
+  return std::unique_ptr<BackupRun>(new BackupRun(std::move(state)));
+}
+
+void BackupRun::State::open_sink() {
+  hasher = PageHasher::create(*keys.meta);
+  PackSink::Settings sink_settings;
+  sink_settings.label = label;
+  sink_settings.run = run;
+  sink_settings.keys = keys;
+  sink_settings.pack_size = settings.pack_size;
+  sink_settings.finishers = settings.finishers;
+  sink_settings.waiting_max = settings.workers;
+  sink_settings.sent = sent.get();
+  sink_settings.first_id = sent ? sent->pack_count() : 0;
+  sink = std::make_unique<PackSink>(repository, std::move(sink_settings), hasher, stop);
 }
 
 Result<void> BackupRun::State::check_parent() const {
@@ -98,16 +125,17 @@ std::vector<KeyRecord> BackupRun::State::key_records() const {
           {keys.meta->id, crypto::KeyClass::meta, keys.meta_wraps}};
 }
 
-std::string BackupRun::State::started_document() const {
-  auto json = Json::object();
-  json.set("label", label.text());
-  json.set("run", run.to_string());
-  json.set("host", valid_text(settings.host));
-  json.set("tool_version", valid_text(settings.tool_version));
-  json.set("created", format_utc(repository.clock().now()));
-  json.set("parent", settings.parent ? Json(settings.parent->text()) : Json());
-  json.set("keys", keys_json(key_records()));
-  return json.dump();
+std::string BackupRun::State::start_document() const {
+  return encode_run_start(
+      {label, run, settings.host, settings.tool_version, repository.clock().now(), settings.parent, key_records()});
+}
+
+/// Before the first pack, so that whoever collects keys knows which ones a live run needs.
+Result<void> BackupRun::State::note_resumption() {
+  auto content = start_document();
+  TRY(repository.put_document({ObjectType::started, repository.layout().resumed(label, run), as_bytes(content)},
+                              keys.meta));
+  return ok();
 }
 
 /// Whoever creates `started` owns the label; the others go on to the next second.
@@ -117,7 +145,7 @@ Result<void> BackupRun::State::take_label() {
   for (int i = 0; i < kLabelsTried; ++i, label = label.next()) {
     auto key = repository.layout().started(label);
     auto context = repository.seal_context(ObjectType::started, key);
-    auto bytes = TRY(seal_document(context, keys.meta, repository.random(), as_bytes(started_document())));
+    auto bytes = TRY(seal_document(context, keys.meta, repository.random(), as_bytes(start_document())));
     auto put = repository.store().put_if_absent(key, bytes);
     if (put) return ok();
     if (!put.error().is(ErrorKind::already_exists)) return std::move(put).error().with_context("writing " + key.text());
@@ -154,7 +182,8 @@ Result<std::unique_ptr<FrameWriter>> BackupRun::frame_writer() {
 }
 
 BackupRun::Progress BackupRun::progress() const {
-  return {state_->sink->packs_finished(), state_->sink->stored_bytes()};
+  return {state_->sink->packs_finished(), state_->sink->stored_bytes(),
+          state_->sent ? state_->sent->reused_bytes() : 0};
 }
 
 Result<void> BackupRun::add_file(FileEntry entry, std::span<const Hash128> page_hashes) {
@@ -179,7 +208,7 @@ Result<ManifestSummary> BackupRun::commit(ManifestSummary summary, ServerFiles f
   Manifest manifest;
   manifest.body = TRY(state.close_body(std::move(files)));
   TRY(state.check_packs_in_store(manifest.body.packs));
-  state.fill_summary(summary, manifest.body);
+  TRY(state.fill_summary(summary, manifest.body));
   auto catalog = TRY_CONTEXT(Catalog::load(state.repository, state.stop), "reading the catalog");
   summary.chain = TRY_CONTEXT(next_link(state.repository, catalog, state.stop), "extending the chain of records");
   TRY(state.check_parent());
@@ -204,7 +233,9 @@ Result<ManifestBody> BackupRun::State::close_body(ServerFiles files_of_server) {
     body.page_hashes = TRY(hashes->finish());
   }
   TRY(sink->finish());
-  body.packs = sink->take_records();
+  if (sent) body.packs = sent->used_packs();
+  auto own = sink->take_records();
+  body.packs.insert(body.packs.end(), own.begin(), own.end());
   body.backup_label = std::move(files_of_server.backup_label);
   body.tablespace_map = std::move(files_of_server.tablespace_map);
   return body;
@@ -236,7 +267,7 @@ Result<void> BackupRun::State::check_packs_in_store(const std::vector<PackRecord
   return ok();
 }
 
-void BackupRun::State::fill_summary(ManifestSummary& summary, const ManifestBody& body) const {
+Result<void> BackupRun::State::fill_summary(ManifestSummary& summary, const ManifestBody& body) const {
   summary.label = label;
   summary.parent = settings.parent;
   summary.system_identifier = repository.identity().system_identifier;
@@ -249,6 +280,12 @@ void BackupRun::State::fill_summary(ManifestSummary& summary, const ManifestBody
   summary.stored_bytes = 0;
   for (const auto& pack : body.packs) summary.stored_bytes += pack.size;
   summary.packs = body.packs.size();
+  if (!sent) return ok();
+  for (const auto& id : sent->used_keys()) {
+    auto wraps = TRY(repository.keys().wraps_of(id));
+    summary.keys.push_back({id, crypto::KeyClass::data, std::move(wraps)});
+  }
+  return ok();
 }
 
 Result<void> BackupRun::State::put_manifest(const Bytes& bytes) const {

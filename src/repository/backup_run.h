@@ -6,6 +6,7 @@
 
 #include "repository/file_table.h"
 #include "repository/frame_writer.h"
+#include "repository/interrupted_run.h"
 #include "repository/manifest.h"
 #include "repository/page_hash.h"
 
@@ -33,6 +34,12 @@ class BackupRun {
   /// Takes a free label: the second of the clock, or the next one that is free.
   /// Errors: refused for an incremental whose full is expiring or has no manifest; those of keys and store.
   static Result<std::unique_ptr<BackupRun>> begin(Repository& repository, Settings settings, std::stop_token stop);
+  /// Takes an unfinished run up again under its label, with a run id and a data key of its own: frames whose content
+  /// the interrupted run has sent are used where they lie, everything else is sent. The caller knows that nothing else
+  /// works on that label; where it is mistaken, one of the two fails to commit.
+  /// Errors: invalid for a label of another type; those of keys and store.
+  static Result<std::unique_ptr<BackupRun>> resume(Repository& repository, Settings settings,
+                                                   InterruptedRun interrupted, std::stop_token stop);
   /// Without commit: abandons. Stops and joins the finishers.
   ~BackupRun();
   BackupRun(const BackupRun&) = delete;
@@ -53,6 +60,7 @@ class BackupRun {
   struct Progress {
     uint64_t packs_finished = 0;
     uint64_t stored_bytes = 0;  // of finished packs
+    uint64_t reused_bytes = 0;  // stored bytes of frames that an interrupted run had sent
   };
   /// Thread-safe.
   Progress progress() const;

@@ -3,6 +3,7 @@
 #include "crypto/digest.h"
 #include "repository/pack_index.h"
 #include "repository/pack_sink.h"
+#include "repository/sent_frames.h"
 
 namespace spendsync::repository {
 
@@ -79,10 +80,15 @@ Result<void> FrameWriter::finish() {
 }
 
 Result<FrameRef> FrameWriter::State::add_frame(ByteView raw) {
+  auto hash = sink.hasher().hash(raw);
+  if (sink.settings().sent != nullptr && key->key_class == crypto::KeyClass::data) {
+    auto sent = TRY(sink.settings().sent->find(hash, static_cast<uint32_t>(raw.size())));
+    if (sent) return *sent;
+  }
   if (!pack) TRY(open_pack());
   auto encoded = TRY(compressor.encode(raw));
   FrameRef frame;
-  frame.pack = pack->name.number;
+  frame.pack = sink.settings().first_id + pack->name.number;
   frame.offset = pack->offset + sealed.size();
   frame.stored_size = static_cast<uint32_t>(encoded.payload.size());
   frame.raw_size = static_cast<uint32_t>(raw.size());
@@ -93,7 +99,7 @@ Result<FrameRef> FrameWriter::State::add_frame(ByteView raw) {
   auto number = TRY(pack->sealer.seal(encoded.payload, options, sealed));
   frame.number = static_cast<uint32_t>(number);
   pack->tags.update(ByteView(sealed).last(crypto::kTagSize));
-  pack->index.frames.push_back({frame.stored_size, frame.raw_size, codec, sink.hasher().hash(raw)});
+  pack->index.frames.push_back({frame.stored_size, frame.raw_size, codec, hash});
   TRY(send());
   bool full = pack->offset >= sink.settings().pack_size || pack->index.frames.size() + 1 >= kPackFramesMax;
   if (full) TRY(close_pack());
@@ -131,7 +137,7 @@ Result<void> FrameWriter::State::close_pack() {
   encode_pack_trailer(pack->index.stream_bytes, sealed);
   TRY(send());
   PackRecord record;
-  record.id = pack->name.number;
+  record.id = sink.settings().first_id + pack->name.number;
   record.name = pack->name;
   record.key_class = key->key_class;
   record.size = pack->offset;

@@ -23,7 +23,8 @@ class FrameWriter {
   FrameWriter(const FrameWriter&) = delete;
   FrameWriter& operator=(const FrameWriter&) = delete;
 
-  /// Stores `raw` (1 byte to kFramePayloadMax) as one frame. `raw` stays the caller's.
+  /// Stores `raw` (1 byte to kFramePayloadMax) as one frame, or finds the one that an interrupted run has sent.
+  /// `raw` stays the caller's.
   /// Errors: those of the store; what made a finisher fail; cancelled. After an error the writer is unusable.
   Result<FrameRef> append(ByteView raw);
 

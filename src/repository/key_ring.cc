@@ -27,13 +27,41 @@ KeyRing::KeyRing(Settings settings, Layout layout, storage::ObjectStore& store, 
       clock_(clock),
       log_(log) {}
 
-Result<RunKeys> KeyRing::create_pair(std::string_view purpose) {
-  bool can_open = std::any_of(wrappers_.begin(), wrappers_.end(), [](auto* wrapper) { return wrapper->can_open(); });
+Result<void> KeyRing::expect_an_opener() const {
+  bool can_open = std::any_of(wrappers_.begin(), wrappers_.end(),
+                              [](auto* wrapper) { return wrapper->can_open() && !wrapper->is_offline(); });
   if (!can_open) {
     return Error(ErrorKind::refused, "no configured key can open what it seals: nothing could be restored")
         .with_hint("add a key-file or aws-kms key under encryption.keys; an escrow key alone is not enough");
   }
-  RunKeys pair;
+  return ok();
+}
+
+Result<RunKeys> KeyRing::create_data_key_beside(const KeyId& meta_key, std::string_view purpose) {
+  TRY(expect_an_opener());
+  RunKeys keys;
+  keys.meta = TRY(find(meta_key));
+  if (keys.meta->key_class != KeyClass::meta) return Error(ErrorKind::corrupt, "it is no meta key");
+  keys.meta_wraps = TRY(wraps_of(meta_key));
+  auto data = TRY_CONTEXT(create_key(KeyClass::data), "making a data key");
+  log_.debug("made a data key", {{"purpose", std::string(purpose)}, {"data", data.key->id.to_string()}});
+  keys.data = data.key;
+  keys.data_wraps = std::move(data.wraps);
+  return keys;
+}
+
+Result<std::vector<std::string>> KeyRing::wraps_of(const KeyId& id) {
+  auto prefix = layout_.key_prefix(id);
+  std::vector<std::string> wraps;
+  TRY(store_.list(prefix, "", [&](const storage::ObjectInfo& info) {
+    wraps.push_back(info.key.text().substr(prefix.size()));
+    return ok();
+  }));
+  return wraps;
+}
+
+Result<RunKeys> KeyRing::create_pair(std::string_view purpose) {
+  TRY(expect_an_opener());
   auto data = TRY_CONTEXT(create_key(KeyClass::data), "making a data key");
   auto meta = TRY_CONTEXT(create_key(KeyClass::meta), "making a meta key");
   log_.debug(
@@ -95,10 +123,12 @@ class Attempts {
     if (corrupt_) return *std::move(corrupt_);
     if (!owners_.empty()) {
       return Error(ErrorKind::denied, "none of the configured keys opens it; it is sealed by " + owners_)
+          .with_condition(Condition::no_key_opens)
           .with_hint("configure one of these under encryption.keys");
     }
     if (denied_) return *std::move(denied_);
     return Error(ErrorKind::not_found, "it has no wraps: they were removed")
+        .with_condition(Condition::wraps_missing)
         .with_hint("verify names what else is missing");
   }
 

@@ -35,6 +35,10 @@ class KeyRing {
   /// Makes two new random keys, wraps each with every wrapper and puts all wraps. `purpose` is for the log.
   /// Errors: refused without a wrapper that can open (an escrow key alone); those of wrappers and store.
   Result<RunKeys> create_pair(std::string_view purpose);
+  /// The same of the data class alone, beside a meta key that exists: for a run that is taken up again.
+  Result<RunKeys> create_data_key_beside(const crypto::KeyId& meta_key, std::string_view purpose);
+  /// The names of the key's wraps in the store, ascending. Empty: none.
+  Result<std::vector<std::string>> wraps_of(const crypto::KeyId& id);
 
   /// Opens the key by any wrap that any wrapper can open. Cached.
   /// Errors, naming the key: not_found when it has no wraps; denied when intact wraps belong to other wrappers only
@@ -61,6 +65,7 @@ class KeyRing {
     crypto::DataKeyPtr key;
     std::vector<std::string> wraps;
   };
+  Result<void> expect_an_opener() const;
   Result<NewKey> create_key(crypto::KeyClass key_class);
   Result<OpenedKey> open_by_any_wrap(const crypto::KeyId& id, bool locally);
   bool is_young(Timestamp created) const;

@@ -135,6 +135,9 @@ ObjectKey Layout::key_wrap(const crypto::KeyId& key, std::string_view wrap_id) c
   return make_key(key_prefix(key) + std::string(wrap_id));
 }
 ObjectKey Layout::started(const Label& label) const { return make_key(backup_prefix(label) + "started"); }
+ObjectKey Layout::resumed(const Label& label, RunId run) const {
+  return make_key(backup_prefix(label) + "resumed/" + run.to_string());
+}
 ObjectKey Layout::pack(const Label& label, PackName name) const {
   return make_key(packs_prefix(label) + name.to_string());
 }
@@ -182,6 +185,7 @@ std::optional<ObjectType> classify_backup_object(std::string_view rest) {
   if (name == "started") return ObjectType::started;
   if (name == "manifest") return ObjectType::manifest;
   if (name == "expiring") return ObjectType::expiring;
+  if (starts_with(name, "resumed/") && RunId::parse(name.substr(8))) return ObjectType::started;
   if (starts_with(name, "packs/") && PackName::parse(name.substr(6))) return ObjectType::pack;
   if (starts_with(name, "children/") && Label::parse(name.substr(9))) return ObjectType::child;
   return std::nullopt;

@@ -84,6 +84,8 @@ class Layout {
   storage::ObjectKey identity() const;
   storage::ObjectKey key_wrap(const crypto::KeyId& key, std::string_view wrap_id) const;
   storage::ObjectKey started(const Label& label) const;
+  /// Made by a run that takes the label's unfinished run up again.
+  storage::ObjectKey resumed(const Label& label, RunId run) const;
   storage::ObjectKey pack(const Label& label, PackName name) const;
   storage::ObjectKey manifest(const Label& label) const;
   storage::ObjectKey child(const Label& full, const Label& incremental) const;

@@ -26,6 +26,7 @@ struct RepositoryObject {
 struct IdentityDocument {
   ClusterIdentity identity;
   std::vector<SystemIdentifier> adopted;
+  Timestamp created{};
 };
 
 /// `,"checksum":"<64 hexadecimal digits>"}`: the object is clear, so this alone tells damage from another repository.
@@ -54,6 +55,7 @@ Result<RepositoryObject> parse_repository_object(ByteView bytes) {
   if (version > kVersion) {
     return Error(ErrorKind::unsupported, "the repository has format version " + std::to_string(version) +
                                              "; this program knows up to " + std::to_string(kVersion))
+        .with_condition(Condition::newer_format)
         .with_hint("use a newer version of the program");
   }
   auto id = from_hex(object.id);
@@ -97,6 +99,7 @@ Result<IdentityDocument> parse_identity(ByteView bytes) {
     auto other = TRY(SystemIdentifier::parse(text));
     document.adopted.push_back(other);
   }
+  document.created = TRY(read_time(json, "created"));
   return document;
 }
 
@@ -131,6 +134,7 @@ bool contains(const std::vector<SystemIdentifier>& list, SystemIdentifier wanted
 Error wrong_server(const std::string& cluster, SystemIdentifier there, SystemIdentifier here) {
   return Error(ErrorKind::refused, "cluster " + cluster + " of this repository is the server with system identifier " +
                                        there.to_string() + ", not " + here.to_string())
+      .with_condition(Condition::another_server)
       .with_hint("if the new server replaces the old one, run: cluster adopt");
 }
 
@@ -156,7 +160,7 @@ class RepositoryOpener {
     auto document = read_identity(*repository);
     if (!document && document.error().is(ErrorKind::not_found)) {
       TRY(refuse_other_identifiers(identity.system_identifier, {}));
-      document = create_identity(*repository, identity);
+      document = create_identity(*repository, identity, {});
     }
     auto recorded = TRY(std::move(document));
     TRY(refuse_other_identifiers(identity.system_identifier, recorded.adopted));
@@ -175,6 +179,46 @@ class RepositoryOpener {
     return repository;
   }
 
+  Result<std::vector<ClusterFolder>> list_folders() {
+    TRY(check_cluster_name(settings_.cluster));
+    auto object = TRY(find_repository());
+    if (!object) return std::vector<ClusterFolder>();
+    object_ = *std::move(object);
+    auto identifiers = TRY(other_identifiers(std::nullopt));
+    std::vector<ClusterFolder> folders;
+    for (auto identifier : identifiers) {
+      auto repository = make_repository(identifier);
+      auto document = TRY_CONTEXT(read_identity(*repository), "cluster " + repository->layout().path().text());
+      folders.push_back({std::move(document.identity), std::move(document.adopted), document.created});
+    }
+    std::sort(folders.begin(), folders.end(), [](const auto& a, const auto& b) { return a.created < b.created; });
+    return folders;
+  }
+
+  Result<std::unique_ptr<Repository>> adopt(const ClusterIdentity& identity) {
+    TRY(check_cluster_name(settings_.cluster));
+    object_ = TRY(read_repository());
+    auto others = TRY(other_identifiers(identity.system_identifier));
+    if (others.empty()) {
+      return Error(ErrorKind::not_found, "the repository holds no other server under " + settings_.cluster);
+    }
+    auto repository = make_repository(identity.system_identifier);
+    auto document = read_identity(*repository);
+    if (!document && document.error().is(ErrorKind::not_found)) {
+      document = create_identity(*repository, identity, others);
+    }
+    auto recorded = TRY(std::move(document));
+    TRY(expect_same(recorded.identity, identity));
+    for (auto other : others) {
+      if (contains(recorded.adopted, other)) continue;
+      return Error(ErrorKind::conflict, "server " + identity.system_identifier.to_string() + " has a folder already, " +
+                                            "and it did not adopt " + other.to_string())
+          .with_hint("two servers were backed up under one name at once: give one of them another cluster name");
+    }
+    take_identity(*repository, std::move(recorded));
+    return repository;
+  }
+
  private:
   storage::ObjectStore& store() { return collaborators_.store; }
 
@@ -182,6 +226,7 @@ class RepositoryOpener {
     auto found = TRY(find_repository());
     if (found) return *found;
     return Error(ErrorKind::not_found, "no repository at " + store().description())
+        .with_condition(Condition::repository_missing)
         .with_hint("the first backup creates it; if there should be one, check storage in the configuration");
   }
 
@@ -198,6 +243,7 @@ class RepositoryOpener {
     if (!again.error().is(ErrorKind::not_found)) return std::move(again).error();
     return Error(ErrorKind::refused,
                  "the object 'repository' is missing at " + store().description() + ", but other objects are there")
+        .with_condition(Condition::repository_object_missing)
         .with_hint("restore that object from the other region or a copy; without it nothing there can be opened");
   }
 
@@ -268,9 +314,10 @@ class RepositoryOpener {
   }
 
   /// Keys first: an identity whose keys were lost to a kill could never be opened.
-  Result<IdentityDocument> create_identity(Repository& repository, const ClusterIdentity& identity) {
+  Result<IdentityDocument> create_identity(Repository& repository, const ClusterIdentity& identity,
+                                           const std::vector<SystemIdentifier>& adopted) {
     auto keys = TRY(repository.keys().create_pair("identity"));
-    auto content = encode_identity(identity, {}, collaborators_.clock.now());
+    auto content = encode_identity(identity, adopted, collaborators_.clock.now());
     auto key = repository.layout().identity();
     auto put = repository.put_document({ObjectType::identity, key, as_bytes(content)}, keys.meta);
     // conflict: another creator came first; what it wrote counts.
@@ -315,6 +362,7 @@ class RepositoryOpener {
     auto all = TRY(other_identifiers(std::nullopt));
     if (all.empty()) {
       return Error(ErrorKind::not_found, "the repository holds no cluster " + settings_.cluster)
+          .with_condition(Condition::cluster_missing)
           .with_hint("check the name under cluster in the configuration");
     }
     if (all.size() == 1) return all.front();
@@ -344,6 +392,15 @@ Result<std::unique_ptr<Repository>> Repository::open_for_reading(Settings settin
                                                                  std::optional<SystemIdentifier> system_identifier,
                                                                  Collaborators collaborators) {
   return RepositoryOpener(std::move(settings), std::move(collaborators)).open_for_reading(system_identifier);
+}
+
+Result<std::vector<ClusterFolder>> Repository::list_folders(Settings settings, Collaborators collaborators) {
+  return RepositoryOpener(std::move(settings), std::move(collaborators)).list_folders();
+}
+
+Result<std::unique_ptr<Repository>> Repository::adopt(Settings settings, const ClusterIdentity& identity,
+                                                      Collaborators collaborators) {
+  return RepositoryOpener(std::move(settings), std::move(collaborators)).adopt(identity);
 }
 
 }  // namespace spendsync::repository

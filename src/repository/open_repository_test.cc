@@ -246,5 +246,41 @@ TEST(Documents, WhoseKeyWasRemovedAreDamagedNotAbsent) {
   EXPECT_NE(read.error().message().find(keys.meta->id.to_string()), std::string::npos);
 }
 
+TEST(AdoptCluster, MakesTheNewServerTheOneThatIsMeant) {
+  SampleWorld world;
+  auto first = world.open();
+  const auto old_identifier = world.identity.system_identifier;
+  EXPECT_KIND(Repository::adopt(world.settings, world.identity, world.collaborators()), ErrorKind::not_found);
+  world.clock.advance(std::chrono::hours(1));
+  auto anew = world.identity;
+  anew.system_identifier = SystemIdentifier{old_identifier.value + 1};
+  anew.major_version = world.identity.major_version + 1;
+  EXPECT_KIND(Repository::open_for_writing(world.settings, anew, world.collaborators()), ErrorKind::refused);
+  auto adopted = MUST(Repository::adopt(world.settings, anew, world.collaborators()));
+  EXPECT_EQ(adopted->adopted(), std::vector<SystemIdentifier>{old_identifier});
+  EXPECT_OK(Repository::open_for_writing(world.settings, anew, world.collaborators()));
+  EXPECT_OK(Repository::adopt(world.settings, anew, world.collaborators()));  // again: nothing to do
+
+  EXPECT_EQ(world.open_for_reading()->identity(), anew);
+  auto old = MUST(Repository::open_for_reading(world.settings, old_identifier, world.collaborators()));
+  EXPECT_EQ(old->identity(), world.identity);
+  auto folders = MUST(Repository::list_folders(world.settings, world.collaborators()));
+  ASSERT_EQ(folders.size(), 2u);
+  EXPECT_EQ(folders[0].identity, world.identity);
+  EXPECT_EQ(folders[1].identity, anew);
+
+  auto third = anew;
+  third.system_identifier = SystemIdentifier{old_identifier.value + 2};
+  world.clock.advance(std::chrono::hours(1));
+  MUST(Repository::adopt(world.settings, third, world.collaborators()));
+  EXPECT_EQ(world.open_for_reading()->identity(), third);
+  EXPECT_EQ(world.open_for_reading()->adopted().size(), 2u);
+}
+
+TEST(AdoptCluster, ListsNothingWhereThereIsNoRepository) {
+  SampleWorld world;
+  EXPECT_TRUE(MUST(Repository::list_folders(world.settings, world.collaborators())).empty());
+}
+
 }  // namespace
 }  // namespace spendsync::repository

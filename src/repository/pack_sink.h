@@ -11,6 +11,8 @@
 
 namespace spendsync::repository {
 
+class SentFrames;
+
 /// Shared by all FrameWriters of a run. Thread-safe but for finish(), which the run's owner calls.
 class PackSink {
  public:
@@ -20,7 +22,9 @@ class PackSink {
     RunKeys keys;
     uint64_t pack_size = 0;  // bytes
     unsigned finishers = 2;
-    size_t waiting_max = 2;  // packs between a writer and a finisher
+    size_t waiting_max = 2;      // packs between a writer and a finisher
+    SentFrames* sent = nullptr;  // of interrupted runs; outlives the sink
+    uint32_t first_id = 0;       // of this run's packs; those of interrupted runs come before
   };
   PackSink(Repository& repository, Settings settings, std::shared_ptr<const PageHasher> hasher, std::stop_token stop);
   /// Stops and joins; what was not finished never appears.
@@ -30,7 +34,7 @@ class PackSink {
   const Settings& settings() const { return settings_; }
   const PageHasher& hasher() const { return *hasher_; }
 
-  /// The next pack of this run. A fresh run's ids are its numbers.
+  /// The next pack of this run; its id is first_id + number.
   uint32_t take_number() { return next_number_.fetch_add(1); }
 
   struct ClosedPack {

@@ -26,6 +26,13 @@ struct ClusterIdentity {
   bool operator==(const ClusterIdentity&) const = default;
 };
 
+/// What lies under a cluster's name for one server.
+struct ClusterFolder {
+  ClusterIdentity identity;
+  std::vector<SystemIdentifier> adopted;
+  Timestamp created{};
+};
+
 /// What a repository works with. All of it belongs to the caller and outlives the repository.
 struct Collaborators {
   storage::ObjectStore& store;
@@ -66,6 +73,16 @@ class Repository {
   static Result<std::unique_ptr<Repository>> open_for_reading(Settings settings,
                                                               std::optional<SystemIdentifier> system_identifier,
                                                               Collaborators collaborators);
+
+  /// All folders under the cluster's name, ascending by their creation. Empty also where there is no repository.
+  /// Errors: as open_for_reading for what cannot be read.
+  static Result<std::vector<ClusterFolder>> list_folders(Settings settings, Collaborators collaborators);
+
+  /// Creates the folder of a server that takes the place of all others under the cluster's name (after pg_upgrade, or
+  /// built anew): its identity names them as adopted, and from then on it is the one that is meant where none is named.
+  /// Errors: not_found when there is no other folder; conflict when the server has a folder that did not adopt them.
+  static Result<std::unique_ptr<Repository>> adopt(Settings settings, const ClusterIdentity& identity,
+                                                   Collaborators collaborators);
 
   const std::string& id() const { return id_; }  // 32 hexadecimal digits
   const ClusterIdentity& identity() const { return identity_; }

@@ -5,6 +5,7 @@
 #include "base/crc32c.h"
 #include "base/json.h"
 #include "base/worker_group.h"
+#include "repository/interrupted_run.h"
 #include "repository/record_json.h"
 
 namespace spendsync::repository {
@@ -137,6 +138,26 @@ Result<void> Verifier::check_started(const Label& label) {
   return ok();
 }
 
+/// The run that wrote the manifest is the one of `started`, or has left a document of its own.
+Result<void> Verifier::check_resumed(const Label& label, const RunId& run) {
+  constexpr uint64_t kMax = 1u << 20;
+  auto started = repository_.get_document(ObjectType::started, repository_.layout().started(label), kMax);
+  if (!started) return ok();  // found already
+  auto first = parse_run_start(*started);
+  if (!first || first->run == run) return ok();
+  auto key = repository_.layout().resumed(label, run);
+  if (!findings_.first_time(key.text())) return ok();
+  auto content = repository_.get_document(ObjectType::started, key, kMax);
+  auto readable = TRY(findings_.check(key, content));
+  if (!readable) return ok();
+  findings_.count_object(content->size());
+  auto parsed = TRY(findings_.check(key, parse_run_start(*content)));
+  if (parsed && parse_run_start(*content)->run != run) {
+    findings_.add(key.text(), ErrorKind::corrupt, "it describes another run");
+  }
+  return ok();
+}
+
 Result<void> Verifier::backup(const Label& label) {
   if (!findings_.first_time("backup " + label.text())) return ok();
   TRY(cluster());
@@ -189,14 +210,18 @@ Result<std::optional<Verifier::ProvedPacks>> Verifier::check_backup_packs(const 
   return std::optional(std::move(proved));
 }
 
-/// Packs of the manifest's own runs that it does not list would be content that nothing vouches for.
+/// Packs of the run that wrote the manifest which it does not list would be content that nothing vouches for. What an
+/// interrupted run before it has sent in vain may lie there. That run's number is in the names of its file table's
+/// packs; a run that was taken up again has left `resumed/`.
 Result<void> Verifier::check_pack_names(const Label& label, const Manifest& manifest) {
   std::set<PackName> known;
   std::set<RunId> runs;
+  const auto& table = manifest.body.file_table.frames.runs();
   for (const auto& pack : manifest.body.packs) {
     known.insert(pack.name);
-    runs.insert(pack.name.run);
+    if (!table.empty() && pack.id == table.front().pack) runs.insert(pack.name.run);
   }
+  for (const auto& run : runs) TRY(check_resumed(label, run));
   auto prefix = repository_.layout().packs_prefix(label);
   return repository_.store().list(prefix, "", [&](const storage::ObjectInfo& info) {
     auto name = PackName::parse(std::string_view(info.key.text()).substr(prefix.size()));

@@ -32,6 +32,7 @@ class Verifier {
   Result<void> check_wrap(const crypto::KeyId& id, const std::string& wrap_id);
   Result<void> open_wrap(const storage::ObjectKey& key, const crypto::WrappedKey& wrapped);
   Result<void> check_started(const Label& label);
+  Result<void> check_resumed(const Label& label, const RunId& run);
   Result<std::optional<ProvedPacks>> check_backup_packs(const Label& label, const Manifest& manifest);
   Result<void> check_pack_names(const Label& label, const Manifest& manifest);
   Result<void> check_files(const Label& label, const ProvedPacks& own, const ProvedPacks& base);

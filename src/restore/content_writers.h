@@ -30,8 +30,13 @@ class ContentWriters {
   using FinishFile = std::function<Result<void>(const Fd& file, const repository::FileEntry& entry)>;
   /// Errors: corrupt when sizes or CRC-32C do not agree; those of reading and writing: the first one of any worker.
   Result<void> add(repository::FileEntry entry, Fd file, FinishFile finish_file);
+  /// The same of a file that is there already, opened for reading and writing: its content stays where size and CRC-32C
+  /// are those of the backup; else what differs is written, and no other byte.
+  Result<void> add_existing(repository::FileEntry entry, Fd file, FinishFile finish_file);
   /// Waits until all is written. Must be called once; nothing may be added after it.
   Result<void> finish();
+  /// Bytes written. The rest was there already.
+  uint64_t written_bytes() const { return written_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct File;
@@ -41,11 +46,19 @@ class ContentWriters {
   };
   ContentWriters(Settings settings, Progress& progress, std::stop_token stop);
   Result<void> work(repository::FrameReader& reader, std::stop_token stop);
+  Result<void> add_file(std::shared_ptr<File> file);
+  Result<void> process(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
   Result<void> write_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
-  static Result<void> complete(File& file);
+  static void fetch_ahead(const File& file, size_t index);
+  static Result<void> check_chunk(const Chunk& chunk, AlignedBuffer& buffer);
+  Result<void> rewrite_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
+  Result<void> rewrite_differing(File& file, ByteView wanted, uint64_t offset);
+  Result<void> complete(repository::FrameReader& reader, const std::shared_ptr<File>& file, AlignedBuffer& buffer);
+  static Result<void> finish_file(File& file);
 
   Settings settings_;
   Progress& progress_;
+  std::atomic<uint64_t> written_bytes_{0};
   BoundedQueue<Chunk> queue_;
   WorkerGroup group_;
 };

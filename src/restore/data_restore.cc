@@ -86,6 +86,8 @@ Result<DataStats> DataRestore::run(std::stop_token stop) {
   if (!fed && !fed.error().is(ErrorKind::cancelled)) return std::move(fed).error();
   TRY(std::move(written));
   TRY(std::move(fed));
+  stats_.written = writers_->written_bytes() - std::min(writers_->written_bytes(), captured_bytes());
+  if (plan_.restores_database() && target_.holds_files()) TRY(remove_rest());
   if (captured_) stats_.captured = TRY(captured_->finish());
   if (plan_.restores_database()) TRY(finish_database(stop));
   return std::move(stats_);
@@ -96,12 +98,18 @@ Result<void> DataRestore::open_places() {
   if (plan_.restores_database()) {
     auto mode = summary.server_settings.find("data_directory_mode");
     group_access_ = mode != summary.server_settings.end() && mode->second == "0750";
-    data_ = TRY(BeneathTree::open(plan_.paths.data));
+    auto tree = TRY(BeneathTree::open(plan_.paths.data));
+    data_ = std::make_unique<Place>(std::move(tree));
+    if (target_.holds_files()) TRY(invalidate());
+    TRY(open_place(*data_, [](const std::string& name) { return name != kUnfinishedMarker && name != kInPlaceFile; }));
     placement_.emplace(summary);
+    auto version = fmt::format("PG_{}_{}", summary.major_version, summary.catalog_version);
     for (const auto& tablespace : plan_.tablespaces) {
       TRY(target_.make_directory(tablespace.location));
-      auto tree = TRY(BeneathTree::open(tablespace.location));
-      tablespaces_.emplace(tablespace.oid, std::move(tree));
+      auto outside = TRY(BeneathTree::open(tablespace.location));
+      auto place = std::make_unique<Place>(std::move(outside));
+      TRY(open_place(*place, [version](const std::string& name) { return name == version; }));
+      tablespaces_.emplace(tablespace.oid, std::move(place));
     }
     manifest_ = TRY(ManifestFile::create(plan_.paths.data, summary));
   }
@@ -110,6 +118,41 @@ Result<void> DataRestore::open_places() {
     captured_ = TRY(CapturedRestore::open(plan_.paths.files, summary));
   }
   return {};
+}
+
+Result<void> DataRestore::open_place(Place& place, ExistingTree::IsOurs is_ours) const {
+  if (!target_.holds_files()) return {};
+  place.existing.emplace(place.tree, std::move(is_ours));
+  return place.existing->remove_foreign();
+}
+
+/// From here on it is no cluster, until the last of its files is right.
+Result<void> DataRestore::invalidate() const {
+  auto control = plan_.paths.data + "/" + kControlFile;
+  if (::unlink(control.c_str()) == 0) return sync_directory(plan_.paths.data + "/global");
+  if (errno == ENOENT || errno == ENOTDIR) return {};
+  return Error::from_errno(errno, "cannot remove " + control);
+}
+
+/// Before the restore's own files are made, which are none of the backup's either.
+Result<void> DataRestore::remove_rest() {
+  TRY(data_->existing->keep("backup_manifest"));
+  stats_.removed = TRY(data_->existing->remove_rest());
+  for (const auto& [oid, place] : tablespaces_) stats_.removed += TRY(place->existing->remove_rest());
+  return {};
+}
+
+uint64_t DataRestore::captured_bytes() const {
+  uint64_t bytes = 0;
+  if (captured_) {
+    for (const auto& set : reader_.summary().captured_sets) bytes += set.bytes;
+  }
+  return bytes;
+}
+
+Result<void> DataRestore::make_directory(Place& place, const std::string& path) const {
+  if (place.existing) return place.existing->make_directory(path, directory_mode());
+  return place.tree.make_directory(path, directory_mode());
 }
 
 // ---- the file table
@@ -127,38 +170,45 @@ Result<void> DataRestore::feed(std::stop_token stop) {
 
 Result<void> DataRestore::add_database_entry(const FileEntry& entry) {
   auto placement = TRY(placement_->place(entry));
-  const BeneathTree& tree = placement.tablespace == 0 ? *data_ : tablespaces_.at(placement.tablespace);
+  Place& place = placement.tablespace == 0 ? *data_ : *tablespaces_.at(placement.tablespace);
   switch (placement.action) {
     case Placement::Action::skip:
       return {};
     case Placement::Action::tablespace:
       return {};  // all of the manifest's are linked, whatever the table says
     case Placement::Action::directory:
-      return tree.make_directory(placement.path, directory_mode());
+      return make_directory(place, placement.path);
     case Placement::Action::control_file:
       return hold_control_file(entry);
     case Placement::Action::wal:
       database_files_.insert(entry.path);
-      return add_file(entry, tree, placement.path, false);
+      return add_file(entry, place, placement.path, false);
     case Placement::Action::file:
       break;
   }
   if (is_configuration_name(entry.path)) database_files_.insert(entry.path);
-  return add_file(entry, tree, placement.path, true);
+  return add_file(entry, place, placement.path, true);
 }
 
-Result<void> DataRestore::add_file(const FileEntry& entry, const BeneathTree& tree, const std::string& path,
-                                   bool in_manifest) {
+Result<void> DataRestore::add_file(const FileEntry& entry, Place& place, const std::string& path, bool in_manifest) {
   mode_t mode = (entry.mode & 0777u) | 0600u;  // the server must be able to read and write it
-  Fd file = TRY(tree.create_file(path, {.file = mode, .directory = directory_mode()}));
+  ExistingTree::File file;
+  BeneathTree::Modes modes{.file = mode, .directory = directory_mode()};
+  if (place.existing) {
+    file = TRY(place.existing->open_file(path, modes));
+  } else {
+    file.fd = TRY(place.tree.create_file(path, modes));
+  }
   if (in_manifest) TRY(manifest_->add(entry));
   ++stats_.files;
   stats_.bytes += entry.size;
-  return writers_->add(entry, std::move(file), [mode](const Fd& fd, const FileEntry& done) -> Result<void> {
+  auto finish = [mode](const Fd& fd, const FileEntry& done) -> Result<void> {
     auto times = times_of(done);
     if (fchmod(fd.get(), mode) == 0 && futimens(fd.get(), times.data()) == 0) return {};
     return Error::from_errno(errno, "cannot set mode and time of " + done.path);
-  });
+  };
+  if (file.found) return writers_->add_existing(entry, std::move(file.fd), finish);
+  return writers_->add(entry, std::move(file.fd), finish);
 }
 
 /// Small, and the last file to appear: its content waits in memory.
@@ -192,11 +242,11 @@ Result<void> DataRestore::finish_database(std::stop_token stop) {
   if (!control_entry_) return Error(ErrorKind::corrupt, "the backup holds no global/pg_control");
   // Kept empty by a backup, and not in every table.
   for (const char* name : {"pg_wal", "pg_wal/archive_status", "pg_tblspc", "global"}) {
-    TRY(data_->make_directory(name, directory_mode()));
+    TRY(data_->tree.make_directory(name, directory_mode()));
   }
   TRY(link_tablespaces());
   TRY(write_backup_files());
-  TRY(write_configuration());
+  if (settings_.make_configuration) TRY(write_configuration());
   TRY(fetch_missing_wal(stop));
   TRY(write_own_file(kWalPlanFile, to_json(plan_.wal).dump(true) + "\n", true));
   TRY(write_own_file("recovery.signal", "", false));
@@ -209,7 +259,8 @@ Result<void> DataRestore::finish_database(std::stop_token stop) {
 
 Result<void> DataRestore::link_tablespaces() {
   for (const auto& tablespace : plan_.tablespaces) {
-    TRY(data_->make_symbolic_link(fmt::format("pg_tblspc/{}", tablespace.oid), tablespace.location, directory_mode()));
+    TRY(data_->tree.make_symbolic_link(fmt::format("pg_tblspc/{}", tablespace.oid), tablespace.location,
+                                       directory_mode()));
   }
   return {};
 }
@@ -293,7 +344,7 @@ Result<void> DataRestore::fetch_missing_wal(std::stop_token stop) {
     auto path = "pg_wal/" + name.file_name(plan_.wal.segment_size);
     if (database_files_.contains(path)) continue;
     auto content = TRY_CONTEXT(archive_.get_segment(name), "fetching the backup's own WAL");
-    Fd file = TRY(data_->create_file(path, {.file = 0600, .directory = directory_mode()}));
+    Fd file = TRY(data_->tree.create_file(path, {.file = 0600, .directory = directory_mode()}));
     TRY(write_all(file, content, path));
     TRY(file.close());
   }
@@ -302,7 +353,7 @@ Result<void> DataRestore::fetch_missing_wal(std::stop_token stop) {
 
 Result<void> DataRestore::write_own_file(const std::string& name, std::string_view content, bool in_manifest) {
   mode_t mode = group_access_ ? 0640 : 0600;
-  Fd file = TRY(data_->create_file(name, {.file = mode, .directory = directory_mode()}));
+  Fd file = TRY(data_->tree.create_file(name, {.file = mode, .directory = directory_mode()}));
   TRY(write_all(file, as_bytes(content), name));
   TRY(file.close());
   if (!in_manifest) return {};
@@ -310,20 +361,20 @@ Result<void> DataRestore::write_own_file(const std::string& name, std::string_vi
 }
 
 Result<void> DataRestore::sync_trees() const {
-  TRY(data_->sync());
-  for (const auto& [oid, tree] : tablespaces_) TRY(tree.sync());
+  TRY(data_->tree.sync());
+  for (const auto& [oid, place] : tablespaces_) TRY(place->tree.sync());
   return {};
 }
 
 Result<void> DataRestore::seal_control_file() {
   mode_t mode = group_access_ ? 0640 : 0600;
-  Fd file = TRY(data_->create_file(kControlFileUnfinished, {.file = mode, .directory = directory_mode()}));
+  Fd file = TRY(data_->tree.create_file(kControlFileUnfinished, {.file = mode, .directory = directory_mode()}));
   TRY(write_all(file, control_file_, kControlFile));
   auto times = times_of(*control_entry_);
   if (futimens(file.get(), times.data()) != 0)
     return Error::from_errno(errno, "cannot set the time of global/pg_control");
   TRY(sync_file(file, kControlFile));
-  TRY(data_->rename(kControlFileUnfinished, kControlFile));
+  TRY(data_->tree.rename(kControlFileUnfinished, kControlFile));
   return sync_directory(plan_.paths.data + "/global");
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "restore/captured_restore.h"
+#include "restore/existing_tree.h"
 #include "restore/placement.h"
 #include "restore/plan.h"
 #include "restore/server_configuration.h"
@@ -18,17 +19,23 @@ struct DataStats {
   CapturedStats captured;
   std::vector<ServerFile> made;  // configuration files that the data directory did not have
   bool wal_in_backup = false;
+  uint64_t written = 0;  // bytes of the database's files that were not there already
+  uint64_t removed = 0;  // entries that the backup does not have
 };
 
 /// Restores everything but recovery. Order: files in parallel, links and maps, configuration, backup_manifest,
 /// postgresql.auto.conf, sync of all, and global/pg_control under its name last of all: before that the directory is
-/// no cluster to PostgreSQL (R1). One thread calls it; it starts its own and has joined them when it returns.
+/// no cluster to PostgreSQL (R1). Where the target holds files already (TargetDirectory::holds_files) its pg_control
+/// goes first of all, what is right stays, and what the backup does not have is removed. One thread calls it; it starts
+/// its own and has joined them when it returns.
 class DataRestore {
  public:
   struct Settings {
     unsigned workers = 1;
     /// Lines for postgresql.auto.conf: recovery settings of a restore that is not recovered here, archive_mode.
     std::vector<std::pair<std::string, std::string>> auto_conf;
+    /// Configuration files that the data directory lacks are made. Off where the server finds its own elsewhere.
+    bool make_configuration = true;
   };
   DataRestore(repository::BackupReader& reader, repository::WalArchive& archive, const RestorePlan& plan,
               const TargetDirectory& target, Settings settings, Progress& progress);
@@ -39,11 +46,20 @@ class DataRestore {
 
  private:
   class ManifestFile;
+  struct Place {
+    explicit Place(BeneathTree opened) : tree(std::move(opened)) {}
+    BeneathTree tree;
+    std::optional<ExistingTree> existing;
+  };
   Result<void> open_places();
+  Result<void> open_place(Place& place, ExistingTree::IsOurs is_ours) const;
+  Result<void> invalidate() const;
+  Result<void> remove_rest();
+  uint64_t captured_bytes() const;
+  Result<void> make_directory(Place& place, const std::string& path) const;
   Result<void> feed(std::stop_token stop);
   Result<void> add_database_entry(const repository::FileEntry& entry);
-  Result<void> add_file(const repository::FileEntry& entry, const BeneathTree& tree, const std::string& path,
-                        bool in_manifest);
+  Result<void> add_file(const repository::FileEntry& entry, Place& place, const std::string& path, bool in_manifest);
   Result<void> hold_control_file(const repository::FileEntry& entry);
   void remember_configuration(const repository::FileEntry& entry);
   Result<void> finish_database(std::stop_token stop);
@@ -66,8 +82,8 @@ class DataRestore {
   Progress& progress_;
 
   bool group_access_ = false;
-  std::optional<BeneathTree> data_;
-  std::map<uint32_t, BeneathTree> tablespaces_;  // by oid
+  std::unique_ptr<Place> data_;
+  std::map<uint32_t, std::unique_ptr<Place>> tablespaces_;  // by oid
   std::optional<ClusterPlacement> placement_;
   std::unique_ptr<ManifestFile> manifest_;
   std::unique_ptr<CapturedRestore> captured_;

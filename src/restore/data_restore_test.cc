@@ -29,8 +29,8 @@ class DataRestoreTest : public ::testing::Test {
     auto coverage = TRY(WalCoverage::load(archive, repository.identity(), {}));
     auto plan =
         TRY(make_plan(repository, coverage, resolved, {RestorePaths::of(target()), scope, Ending::before_recovery}));
-    auto claimed =
-        TRY(TargetDirectory::claim({plan.paths, plan.id, plan.restores_database(), false}, repository_.log(), {}));
+    auto claimed = TRY(
+        TargetDirectory::claim({plan.paths, plan.resume_id, plan.restores_database(), false}, repository_.log(), {}));
     SilentProgress progress;
     auto stats = TRY(
         DataRestore(*reader, archive, plan, claimed, {.workers = 3, .auto_conf = {{"archive_mode", "off"}}}, progress)

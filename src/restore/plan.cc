@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "base/file.h"
+#include "repository/backup_reader.h"
 
 namespace spendsync::restore {
 
@@ -25,30 +27,6 @@ std::string short_hash(const std::string& text) {
   uint64_t hash = 14695981039346656037ull;
   for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return fmt::format("{:016x}", hash);
-}
-
-std::string_view to_string(Scope scope) {
-  switch (scope) {
-    case Scope::everything:
-      return "database and captured files";
-    case Scope::database:
-      return "database";
-    case Scope::files:
-      return "captured files";
-  }
-  return "";
-}
-
-std::string_view to_string(Ending ending) {
-  switch (ending) {
-    case Ending::stopped:
-      return "recovered and cleanly stopped";
-    case Ending::started:
-      return "recovered and running";
-    case Ending::before_recovery:
-      return "restored, not recovered";
-  }
-  return "";
 }
 
 /// What was asked for, without what time changes (how far WAL reaches by now).
@@ -75,9 +53,22 @@ std::string identity_of(const RestorePlan& plan, const std::string& repository_i
       wanted = "name " + recovery.name;
       break;
   }
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}", repository_id, plan.system_identifier.to_string(),
-                     plan.target.backup.label.text(), recovery.timeline.value, wanted, to_string(plan.scope),
-                     plan.ending == Ending::before_recovery);
+  std::string mapped;
+  for (const auto& tablespace : plan.tablespaces) {
+    if (tablespace.chosen || plan.in_place) mapped += fmt::format("|{}={}", tablespace.oid, tablespace.location);
+  }
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}{}", repository_id, plan.system_identifier.to_string(),
+                     plan.target.backup.label.text(), recovery.timeline.value, wanted, static_cast<int>(plan.scope),
+                     plan.ending == Ending::before_recovery, mapped);
+}
+
+/// What time changes, and where it all goes.
+std::string result_of(const RestorePlan& plan, const PlanSettings& settings) {
+  const auto& target = plan.target;
+  auto commit = target.last_commit ? target.last_commit->lsn.to_string() : std::string();
+  return fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", target.needed_until.to_string(), target.limit.to_string(), commit,
+                     format_utc(target.reached), static_cast<int>(plan.ending), settings.asked_target,
+                     static_cast<int>(plan.existing), plan.in_place);
 }
 
 /// The path's segments from the backup's start to the limit, a stretch a timeline.
@@ -106,11 +97,34 @@ Result<std::pair<std::string, dev_t>> existing_ancestor(std::string path) {
   }
 }
 
+/// Bytes that the files of a directory take, without following links. What cannot be read counts nothing.
+uint64_t used_bytes(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code failed;
+  std::filesystem::recursive_directory_iterator entries(
+      directory, std::filesystem::directory_options::skip_permission_denied, failed);
+  for (; !failed && entries != std::filesystem::recursive_directory_iterator(); entries.increment(failed)) {
+    struct stat status {};
+    if (::lstat(entries->path().c_str(), &status) == 0) bytes += static_cast<uint64_t>(status.st_blocks) * 512;
+  }
+  return bytes;
+}
+
 Result<std::vector<SpaceNeed>> measure_space(const RestorePlan& plan) {
   std::vector<std::pair<std::string, uint64_t>> needs;
   uint64_t segment = plan.wal.segment_size;
   if (plan.restores_database()) {
-    needs.emplace_back(plan.paths.data, plan.write_bytes + std::min(plan.wal_segments * segment, kRecoveryWal));
+    uint64_t elsewhere = 0;
+    for (const auto& tablespace : plan.tablespaces) {
+      auto known = plan.tablespace_bytes.find(tablespace.oid);
+      if (!tablespace.chosen || known == plan.tablespace_bytes.end()) continue;
+      needs.emplace_back(tablespace.location, known->second);
+      elsewhere += known->second;
+    }
+    uint64_t here = plan.write_bytes - std::min(plan.write_bytes, elsewhere);
+    bool rewrites = plan.existing == Existing::rewritten || exists(plan.paths.data + "/" + kUnfinishedMarker);
+    if (rewrites) here -= std::min(here, used_bytes(plan.paths.data));
+    needs.emplace_back(plan.paths.data, here + std::min(plan.wal_segments * segment, kRecoveryWal));
     needs.emplace_back(plan.paths.window, std::min<uint64_t>(plan.wal_segments, kWindowSegments) * segment);
   } else {
     needs.emplace_back(plan.paths.files, plan.write_bytes);
@@ -129,6 +143,21 @@ Result<std::vector<SpaceNeed>> measure_space(const RestorePlan& plan) {
     result.push_back({place.first, bytes, free});
   }
   return result;
+}
+
+/// What each tablespace takes: the operator maps them because one file system has no room for all.
+Result<std::map<uint32_t, uint64_t>> measure_tablespaces(repository::Repository& repository,
+                                                         const repository::ManifestSummary& backup) {
+  constexpr std::string_view kPrefix = "pg_tblspc/";
+  std::map<uint32_t, uint64_t> bytes;
+  auto reader = TRY(repository::BackupReader::open(repository, backup.label));
+  TRY(reader->for_each_file([&](const repository::FileEntry& entry) -> Result<void> {
+    if (entry.set != 0 || entry.kind != repository::FileKind::file || !entry.path.starts_with(kPrefix)) return {};
+    auto oid = static_cast<uint32_t>(std::strtoul(entry.path.c_str() + kPrefix.size(), nullptr, 10));
+    bytes[oid] += (entry.size + kBlock - 1) / kBlock * kBlock;
+    return {};
+  }));
+  return bytes;
 }
 
 uint64_t captured_bytes(const repository::ManifestSummary& summary) {
@@ -172,16 +201,24 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
   const auto& backup = plan.target.backup;
   plan.scope = settings.scope;
   plan.ending = settings.ending;
+  plan.existing = settings.existing;
+  plan.in_place = settings.in_place;
   plan.paths = settings.paths;
   plan.cluster = repository.layout().path().cluster;
   plan.system_identifier = repository.identity().system_identifier;
   plan.repository = repository.store().description();
-  plan.id = short_hash(identity_of(plan, repository.id()));
-  for (const auto& tablespace : backup.tablespaces) {
-    if (tablespace.location.empty() || !plan.restores_database()) continue;
-    plan.tablespaces.push_back(
-        {tablespace.oid, tablespace.location, fmt::format("{}/{}", plan.paths.tablespaces, tablespace.oid)});
+  if (plan.restores_database()) {
+    plan.tablespaces =
+        TRY(place_tablespaces(backup.tablespaces, {plan.paths.data,
+                                                   plan.paths.tablespaces,
+                                                   {plan.paths.files, plan.paths.tablespaces, plan.paths.window},
+                                                   settings.in_place,
+                                                   settings.tablespaces}));
+    if (!settings.tablespaces.empty()) plan.tablespace_bytes = TRY(measure_tablespaces(repository, backup));
   }
+  auto identity = identity_of(plan, repository.id());
+  plan.resume_id = short_hash(identity);
+  plan.id = short_hash(identity + result_of(plan, settings));
 
   auto path = wal.path_to(plan.target.recovery.timeline);
   plan.wal.plan_id = plan.id;
@@ -189,11 +226,16 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
   plan.wal.system_identifier = plan.system_identifier;
   plan.wal.segment_size = wal.segment_size();
   plan.wal.window = plan.paths.window;
+  plan.wal.aside = settings.aside;
   for (const auto& [timeline, history] : wal.inventory().histories) plan.wal.histories.push_back(timeline);
   uint64_t captured = captured_bytes(backup);
   uint64_t in_database = backup.source_bytes - std::min(captured, backup.source_bytes);
   if (plan.restores_database()) {
     plan.wal.stretches = stretches_of(path, plan.target);
+    for (const auto& [timeline, partial] : wal.inventory().partials) {
+      if (!plan.wal.contains(partial.name)) continue;
+      plan.wal.partial = WalPlan::Stretch{timeline, partial.name.number, partial.name.number};
+    }
     auto first = SegmentName::containing(backup.start.timeline, backup.start.lsn, wal.segment_size());
     auto last = SegmentName::ending_at(backup.stop.timeline, backup.stop.lsn, wal.segment_size());
     if (backup.start.timeline == backup.stop.timeline && last.number >= first.number) {
@@ -221,148 +263,12 @@ Result<void> check_space(const RestorePlan& plan) {
     return Error(ErrorKind::refused,
                  fmt::format("{} has {} free ({} bytes), the restore needs {} ({} bytes)", need.path,
                              format_bytes(need.free), need.free, format_bytes(need.needed), need.needed))
-        .with_hint("choose another place with --target DIR");
+        .with_condition(Condition::no_space_for_restore)
+        .with_hint(plan.existing == Existing::moved_aside
+                       ? "there is no room for the old and the new data directory: --delta rewrites the old one"
+                       : "choose another place with --target DIR");
   }
   return {};
-}
-
-// ---- telling it
-
-std::string describe_target(const ResolvedTarget& target) {
-  const auto& recovery = target.recovery;
-  switch (recovery.kind) {
-    case RecoveryTarget::Kind::end_of_wal:
-      return "the end of WAL";
-    case RecoveryTarget::Kind::immediate:
-      return target.asked ? format_utc(*target.asked) + ", which the backup's own end gives" : "the backup's own end";
-    case RecoveryTarget::Kind::time:
-      return format_utc(recovery.time);
-    case RecoveryTarget::Kind::lsn:
-      return target.asked ? fmt::format("{}, by position {}", format_utc(*target.asked), recovery.lsn.to_string())
-                          : "position " + recovery.lsn.to_string();
-    case RecoveryTarget::Kind::transaction:
-      return "transaction " + recovery.transaction;
-    case RecoveryTarget::Kind::name:
-      return "restore point " + recovery.name;
-  }
-  return "";
-}
-
-namespace {
-
-std::string with_local(Timestamp time, const TimeZone& zone) {
-  if (zone.name() == "UTC") return format_utc(time);
-  return fmt::format("{} ({})", format_utc(time), zone.format_local(time));
-}
-
-std::string fact(std::string_view name, const std::string& value) { return fmt::format("  {:<13} {}", name, value); }
-
-void add_database_lines(const RestorePlan& plan, const TimeZone& zone, std::vector<std::string>& lines) {
-  const auto& target = plan.target;
-  lines.push_back(fact("recover to", describe_target(target)));
-  lines.push_back(fact("state of", with_local(target.reached, zone)));
-  if (target.last_commit) {
-    lines.push_back(fact("last commit", fmt::format("{}, ending at {}", with_local(target.last_commit->time, zone),
-                                                    target.last_commit->lsn.to_string())));
-  }
-  lines.push_back(fact("timeline", fmt::format("{}", target.recovery.timeline.value)));
-  for (const auto& stretch : plan.wal.stretches) {
-    SegmentName first{stretch.timeline, stretch.first};
-    SegmentName last{stretch.timeline, stretch.last};
-    lines.push_back(fact(
-        "WAL", fmt::format("{} to {}", first.file_name(plan.wal.segment_size), last.file_name(plan.wal.segment_size))));
-  }
-  lines.push_back(fact("to replay", fmt::format("{} segments", plan.wal_segments)));
-  lines.push_back(fact("checksums", target.backup.data_checksums ? "on" : "off"));
-}
-
-}  // namespace
-
-std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone) {
-  std::vector<std::string> lines;
-  const auto& backup = plan.target.backup;
-  lines.push_back(fmt::format("plan {}: restore {} of cluster {} from {}", plan.id, to_string(plan.scope), plan.cluster,
-                              plan.repository));
-  lines.push_back(fact("backup", fmt::format("{}, ended {}", backup.label.text(), with_local(backup.stopped, zone))));
-  if (backup.parent) lines.push_back(fact("based on", backup.parent->text()));
-  if (plan.restores_database()) add_database_lines(plan, zone, lines);
-  lines.push_back(fact("fetch", format_bytes(plan.fetch_bytes)));
-  lines.push_back(fact("write", format_bytes(plan.write_bytes)));
-  if (plan.restores_database()) lines.push_back(fact("target", plan.paths.data));
-  if (plan.restores_files() && !backup.captured_sets.empty()) lines.push_back(fact("files", plan.paths.files));
-  if (plan.restores_database()) {
-    for (const auto& tablespace : plan.tablespaces) {
-      lines.push_back(
-          fact("tablespace", fmt::format("{} ({}) to {}", tablespace.oid, tablespace.source, tablespace.location)));
-    }
-  }
-  for (const auto& need : plan.space) {
-    lines.push_back(fact("space", fmt::format("{} needed, {} free in {}", format_bytes(need.needed),
-                                              format_bytes(need.free), need.path)));
-  }
-  if (plan.restores_database()) lines.push_back(fact("ends", std::string(to_string(plan.ending))));
-  for (const auto& warning : plan.warnings) lines.push_back(fact("warning", warning));
-  return lines;
-}
-
-Json to_json(const RestorePlan& plan, const TimeZone& zone) {
-  const auto& target = plan.target;
-  const auto& backup = target.backup;
-  Json json = Json::object();
-  json.set("plan_id", plan.id)
-      .set("scope", plan.scope == Scope::everything ? "everything"
-                    : plan.scope == Scope::database ? "database"
-                                                    : "files")
-      .set("cluster", plan.cluster)
-      .set("system_identifier", plan.system_identifier.to_string())
-      .set("repository", plan.repository)
-      .set("backup", backup.label.text())
-      .set("parent", backup.parent ? Json(backup.parent->text()) : Json())
-      .set("backup_stopped", format_utc(backup.stopped))
-      .set("timeline", target.recovery.timeline.value)
-      .set("target", describe_target(target))
-      .set("asked", target.asked ? Json(format_utc(*target.asked)) : Json())
-      .set("reached", format_utc(target.reached))
-      .set("reached_local", zone.format_local(target.reached))
-      .set("data_checksums", backup.data_checksums)
-      .set("fetch_bytes", plan.fetch_bytes)
-      .set("write_bytes", plan.write_bytes)
-      .set("wal_segments", plan.wal_segments)
-      .set("target_directory", plan.restores_database() ? Json(plan.paths.data) : Json())
-      .set("files_directory", plan.restores_files() ? Json(plan.paths.files) : Json());
-  Json commit;
-  if (target.last_commit) {
-    commit = Json::object();
-    commit.set("time", format_utc(target.last_commit->time)).set("lsn", target.last_commit->lsn.to_string());
-  }
-  json.set("last_commit", std::move(commit));
-  Json wal = Json::array();
-  for (const auto& stretch : plan.wal.stretches) {
-    Json entry = Json::object();
-    entry.set("timeline", stretch.timeline.value)
-        .set("first", SegmentName{stretch.timeline, stretch.first}.file_name(plan.wal.segment_size))
-        .set("last", SegmentName{stretch.timeline, stretch.last}.file_name(plan.wal.segment_size));
-    wal.push(std::move(entry));
-  }
-  json.set("wal", std::move(wal));
-  Json tablespaces = Json::array();
-  for (const auto& tablespace : plan.tablespaces) {
-    Json entry = Json::object();
-    entry.set("oid", tablespace.oid).set("source", tablespace.source).set("location", tablespace.location);
-    tablespaces.push(std::move(entry));
-  }
-  json.set("tablespaces", std::move(tablespaces));
-  Json space = Json::array();
-  for (const auto& need : plan.space) {
-    Json entry = Json::object();
-    entry.set("path", need.path).set("needed", need.needed).set("free", need.free);
-    space.push(std::move(entry));
-  }
-  json.set("space", std::move(space));
-  Json warnings = Json::array();
-  for (const auto& warning : plan.warnings) warnings.push(warning);
-  json.set("warnings", std::move(warnings));
-  return json;
 }
 
 }  // namespace spendsync::restore

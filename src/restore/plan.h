@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "restore/tablespace_mapping.h"
 #include "restore/target_resolution.h"
 #include "restore/wal_plan.h"
 
@@ -18,10 +19,11 @@ struct RestorePaths {
   bool beside_is_writable() const;
 };
 
-struct PlannedTablespace {
-  uint32_t oid = 0;
-  std::string source;    // where it lay
-  std::string location;  // where it goes
+/// What happens to what is at the target already.
+enum class Existing {
+  refused,     // there must be nothing
+  rewritten,   // --delta: a data directory of the same cluster is brought to the backup
+  moved_aside  // --in-place: what is there gets another name
 };
 
 /// Bytes needed on one file system.
@@ -34,16 +36,23 @@ struct SpaceNeed {
 /// Value type.
 struct RestorePlan {
   explicit RestorePlan(ResolvedTarget resolved) : target(std::move(resolved)) {}
-  std::string id;  // 16 hexadecimal digits: of repository, backup, timeline, target and scope. A plan keeps its id
-                   // while more WAL arrives, so that an interrupted restore is taken up again
+  /// 16 hexadecimal digits of everything that decides the result: what is restored, from which WAL, up to which commit,
+  /// to which place, and what becomes of what is there. What somebody has approved can be held to it.
+  std::string id;
+  /// The same of repository, backup, timeline, target and scope alone. It stays while more WAL arrives, so that an
+  /// interrupted restore is taken up again.
+  std::string resume_id;
   ResolvedTarget target;
   Scope scope = Scope::everything;
   Ending ending = Ending::stopped;
+  Existing existing = Existing::refused;
+  bool in_place = false;
   std::string cluster;
   SystemIdentifier system_identifier;
   std::string repository;  // where it is
   RestorePaths paths;
   std::vector<PlannedTablespace> tablespaces;
+  std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid; known only where the operator mapped some
   WalPlan wal;
   uint64_t wal_segments = 0;  // that recovery is expected to read
   uint64_t wal_bytes = 0;     // stored, of those
@@ -60,9 +69,15 @@ struct PlanSettings {
   RestorePaths paths;
   Scope scope = Scope::everything;
   Ending ending = Ending::stopped;
+  std::vector<TablespaceMapping> tablespaces = {};
+  Existing existing = Existing::refused;
+  bool in_place = false;          // at the original place, with tablespaces where they lay
+  std::string aside = {};         // see WalPlan::aside
+  std::string asked_target = {};  // empty: a default place, which is named after the time
 };
 
-/// Measures space but changes nothing. Errors: those of reading; never for want of space (see check_space).
+/// Measures space but changes nothing. Errors: those of reading and of place_tablespaces; never for want of space (see
+/// check_space).
 Result<RestorePlan> make_plan(repository::Repository& repository, const WalCoverage& wal, ResolvedTarget target,
                               const PlanSettings& settings);
 

@@ -21,6 +21,7 @@ using postgres::ServerProcess;
 namespace {
 
 constexpr std::chrono::milliseconds kFollowInterval(100);
+constexpr std::chrono::seconds kReportInterval(10);
 constexpr std::chrono::hours kConsistencyTimeout(24 * 365);  // none: progress is shown, and Ctrl-C works
 constexpr int kPort = 5432;                                  // only names the socket
 constexpr int kSyncMethodSince = 14;
@@ -76,8 +77,10 @@ struct Session {
 }  // namespace
 
 std::string restore_command(const RestoreCommand& command) {
-  return fmt::format("{} --config {} wal get --plan {} %f %p", shell_quoted(command.program),
-                     shell_quoted(command.configuration), shell_quoted(command.plan));
+  std::string options;
+  for (const auto& option : command.options) options += shell_quoted(option) + " ";
+  return fmt::format("{} --config {} {}wal get --plan {} %f %p", shell_quoted(command.program),
+                     shell_quoted(command.configuration), options, shell_quoted(command.plan));
 }
 
 std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup,
@@ -168,6 +171,11 @@ std::vector<SegmentName> Recovery::segments_to_fetch() const {
   if (plan_.wal.in_backup) {
     std::erase_if(names, [&](SegmentName name) { return name.number < plan_.wal.in_backup->last; });
   }
+  if (plan_.wal.partial) {
+    std::erase_if(names, [&](SegmentName name) {
+      return name.timeline == plan_.wal.partial->timeline && name.number == plan_.wal.partial->first;
+    });
+  }
   return names;
 }
 
@@ -175,6 +183,8 @@ std::vector<SegmentName> Recovery::segments_to_fetch() const {
 
 Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   std::optional<postgres::RecoveryProgress> seen;
+  follow_begun_ = clock_.monotonic();
+  next_report_ = follow_begun_ + kReportInterval;
   TRY(server.process.wait_until_ready(kConsistencyTimeout, stop));
   while (true) {
     if (auto status = server.process.poll()) {
@@ -232,6 +242,25 @@ void Recovery::show(const postgres::RecoveryProgress& progress) {
   uint64_t bytes = progress.replayed.value - begin.value;
   if (bytes > shown_bytes_) progress_.add_bytes(bytes - shown_bytes_);
   shown_bytes_ = std::max(shown_bytes_, bytes);
+  report(progress);
+}
+
+/// A bar tells how fast; this tells where: the position, the newest commit that is back, and what is left.
+void Recovery::report(const postgres::RecoveryProgress& progress) {
+  auto now = clock_.monotonic();
+  if (now < next_report_) return;
+  next_report_ = now + kReportInterval;
+  Lsn end = plan_.target.needed_until;
+  std::string left = "unknown";
+  if (end > progress.replayed && shown_bytes_ > 0) {
+    double rate = static_cast<double>(shown_bytes_) / std::chrono::duration<double>(now - follow_begun_).count();
+    auto seconds = static_cast<double>(end.value - progress.replayed.value) / rate;
+    left = format_duration(std::chrono::seconds(static_cast<int64_t>(seconds) + 1));
+  }
+  log_.info("replaying WAL", {{"replayed", progress.replayed.to_string()},
+                              {"until", end.to_string()},
+                              {"last_commit", progress.last_commit ? format_utc(*progress.last_commit) : "none yet"},
+                              {"left", left}});
 }
 
 /// What was promised must have been reached: a recovery that ends early is no success, however cleanly it ended.
@@ -239,14 +268,16 @@ Result<void> Recovery::check_result(const RecoveryResult& result, const Recovery
   const auto& target = plan_.target;
   bool has_target = target.recovery.kind != RecoveryTarget::Kind::end_of_wal;
   if (has_target && outcome.stop == RecoveryOutcome::Stop::none) {
-    return Error(ErrorKind::not_found, fmt::format("recovery ended without reaching {}", describe_target(target)));
+    return Error(ErrorKind::not_found, fmt::format("recovery ended without reaching {}", describe_target(target)))
+        .with_condition(Condition::target_not_reached);
   }
   bool until_commit =
       target.recovery.kind == RecoveryTarget::Kind::end_of_wal || target.recovery.kind == RecoveryTarget::Kind::lsn;
   if (until_commit && target.last_commit && (!result.last_commit || *result.last_commit < target.last_commit->time)) {
     return Error(ErrorKind::corrupt, fmt::format("recovery ended with the commit of {}, the plan's WAL holds one of {}",
                                                  result.last_commit ? format_utc(*result.last_commit) : "none",
-                                                 format_utc(target.last_commit->time)));
+                                                 format_utc(target.last_commit->time)))
+        .with_condition(Condition::target_not_reached);
   }
   if (target.asked && result.last_commit && *result.last_commit > *target.asked) {
     return Error(ErrorKind::internal, fmt::format("recovery went past {}: its last commit is of {}",

@@ -13,6 +13,7 @@ struct RestoreCommand {
   std::string program;        // absolute
   std::string configuration;  // absolute
   std::string plan = kWalPlanFile;
+  std::vector<std::string> options = {};  // that go before the command: where `wal get` finds keys
 };
 std::string restore_command(const RestoreCommand& command);
 
@@ -53,6 +54,7 @@ class Recovery {
   std::vector<SegmentName> segments_to_fetch() const;
   Result<RecoveryResult> follow(Server& server, std::stop_token stop);
   void show(const postgres::RecoveryProgress& progress);
+  void report(const postgres::RecoveryProgress& progress);
   Result<void> check_result(const RecoveryResult& result, const postgres::RecoveryOutcome& outcome) const;
   Result<void> clean_up() const;
 
@@ -63,6 +65,8 @@ class Recovery {
   Log& log_;
   Progress& progress_;
   uint64_t shown_bytes_ = 0;
+  std::chrono::nanoseconds follow_begun_{0};
+  std::chrono::nanoseconds next_report_{0};
 };
 
 }  // namespace spendsync::restore

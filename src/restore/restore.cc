@@ -28,10 +28,12 @@ std::string shell_word(const std::string& text) {
 /// The copy must not archive into the original's repository, where its history would mislead later recoveries (A7).
 std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan,
                                                               const ExecuteSettings& settings) {
-  std::vector<std::pair<std::string, std::string>> lines{{"archive_mode", "off"}};
+  std::vector<std::pair<std::string, std::string>> lines;
+  if (!plan.in_place) lines.emplace_back("archive_mode", "off");
   if (plan.ending != Ending::before_recovery) return lines;
   auto recovery = postgres::recovery_settings(
-      plan.target.recovery, restore_command({settings.program, settings.configuration, kWalPlanFile}));
+      plan.target.recovery,
+      restore_command({settings.program, settings.configuration, kWalPlanFile, settings.program_options}));
   lines.insert(lines.end(), recovery.begin(), recovery.end());
   return lines;
 }
@@ -56,6 +58,10 @@ class Execution {
     report_.files_duration = clock().monotonic() - begun;
     if (plan_.restores_database() && plan_.ending != Ending::before_recovery) TRY(recover(target));
     TRY(remove_tree(plan_.paths.window));
+    if (settings_.put_back) {
+      auto lines = TRY_CONTEXT(settings_.put_back(), "putting captured files back");
+      report_.notes.insert(report_.notes.end(), lines.begin(), lines.end());
+    }
     TRY(target.finish());
     if (plan_.ending == Ending::started && plan_.restores_database()) TRY(start());
     report_.duration = clock().monotonic() - begun;
@@ -92,23 +98,37 @@ class Execution {
   /// Found out before the first byte, not after the last.
   Result<void> check_beside() const {
     bool files = plan_.restores_files() && !plan_.target.backup.captured_sets.empty();
-    if ((!files && plan_.tablespaces.empty()) || plan_.paths.beside_is_writable()) return {};
+    bool tablespaces =
+        !plan_.in_place && std::ranges::any_of(plan_.tablespaces, [](const auto& place) { return !place.chosen; });
+    if ((!files && !tablespaces) || plan_.paths.beside_is_writable()) return {};
     return Error(ErrorKind::refused, fmt::format("{} cannot be made: the directory above belongs to another user",
                                                  files ? plan_.paths.files : plan_.paths.tablespaces))
-        .with_hint(files && plan_.tablespaces.empty() ? "choose another --target, or restore with --database-only"
-                                                      : "choose another --target");
+        .with_hint(files && !tablespaces ? "choose another --target, or restore with --database-only"
+                                         : "choose another --target, or places with --tablespace OLD=NEW");
   }
 
   Result<TargetDirectory> claim() {
     auto mode = plan_.target.backup.server_settings.find("data_directory_mode");
     bool group_access = mode != plan_.target.backup.server_settings.end() && mode->second == "0750";
     auto target = TRY(TargetDirectory::claim({.paths = plan_.paths,
-                                              .plan_id = plan_.id,
+                                              .plan_id = plan_.resume_id,
                                               .database = plan_.restores_database(),
-                                              .group_access = group_access},
+                                              .group_access = group_access,
+                                              .tablespaces = chosen_tablespaces(),
+                                              .rewrite = plan_.existing == Existing::rewritten,
+                                              .system_identifier = plan_.system_identifier},
                                              repository_.log(), stop_));
-    if (target.taken_up()) report_.notes.push_back("an interrupted restore of the same plan was begun again");
+    if (target.taken_up() && !plan_.in_place)
+      report_.notes.push_back("an interrupted restore of the same plan was begun again");
     return target;
+  }
+
+  std::vector<std::string> chosen_tablespaces() const {
+    std::vector<std::string> paths;
+    for (const auto& tablespace : plan_.tablespaces) {
+      if (tablespace.chosen || plan_.in_place) paths.push_back(tablespace.location);
+    }
+    return paths;
   }
 
   Result<void> restore_files(const TargetDirectory& target) {
@@ -116,7 +136,10 @@ class Execution {
                           plan_.restores_database() ? plan_.target.backup.source_bytes : plan_.write_bytes);
     auto reader = TRY(repository::BackupReader::open(repository_, plan_.target.backup.label));
     DataRestore restore(*reader, archive_, plan_, target,
-                        {.workers = settings_.workers, .auto_conf = auto_conf_of(plan_, settings_)}, progress_);
+                        {.workers = settings_.workers,
+                         .auto_conf = auto_conf_of(plan_, settings_),
+                         .make_configuration = settings_.make_configuration},
+                        progress_);
     report_.data = TRY(restore.run(stop_));
     if (report_.data.captured.files > 0 || (plan_.restores_files() && !plan_.target.backup.captured_sets.empty())) {
       report_.files_directory = plan_.paths.files;
@@ -142,8 +165,10 @@ class Execution {
     if (captured.attributes_lost > 0)
       notes.push_back(fmt::format("{} extended attributes could not be set", captured.attributes_lost));
     if (!plan_.restores_database()) return;
-    notes.emplace_back(
-        "archive_mode is off in this copy: when it takes over, ALTER SYSTEM RESET archive_mode and restart");
+    if (!plan_.in_place) {
+      notes.emplace_back(
+          "archive_mode is off in this copy: when it takes over, ALTER SYSTEM RESET archive_mode and restart");
+    }
     notes.emplace_back("replication slots and subscriptions' state are not part of a backup");  // R14
     auto pg_ctl = bin_directory_.empty() ? std::string("pg_ctl") : bin_directory_ + "/pg_ctl";
     report_.start_command = fmt::format("{} -D {} start", shell_word(pg_ctl), shell_word(plan_.paths.data));
@@ -155,8 +180,9 @@ class Execution {
   Result<void> recover(const TargetDirectory& target) {
     TRY(target.make_directory(plan_.paths.window));
     Recovery recovery(
-        {.bin_directory = bin_directory_, .command = {settings_.program, settings_.configuration, kWalPlanFile}}, plan_,
-        archive_, clock(), repository_.log(), progress_);
+        {.bin_directory = bin_directory_,
+         .command = {settings_.program, settings_.configuration, kWalPlanFile, settings_.program_options}},
+        plan_, archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
     return {};
   }
@@ -207,16 +233,18 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop));
   TargetResolution resolution({settings.zone}, inventory, wal, stop);
   auto target = TRY(resolution.resolve(request));
-  PlanSettings planning{RestorePaths::of("/"), request.scope, request.ending};
+  PlanSettings planning{RestorePaths::of("/"), request.scope,     request.ending, settings.tablespaces,
+                        settings.existing,     settings.in_place, settings.aside};
   if (settings.target) {
     auto path = TRY(normalize_target(*settings.target));
     planning.paths = RestorePaths::of(path);
+    planning.asked_target = path;
     return make_plan(repository, wal, std::move(target), planning);
   }
   // The default place is named after the time, unless an interrupted restore of this very plan lies there.
   auto preliminary = TRY(make_plan(repository, wal, target, planning));
-  auto path = TRY(
-      default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(), preliminary.id));
+  auto path = TRY(default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(),
+                                 preliminary.resume_id));
   planning.paths = RestorePaths::of(path);
   return make_plan(repository, wal, std::move(target), planning);
 }
@@ -242,8 +270,14 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
   if (!report.files_directory.empty()) {
     lines.push_back(fact("files", fmt::format("{} ({} files)", report.files_directory, report.data.captured.files)));
   }
-  lines.push_back(fact("written", fmt::format("{} in {}", format_bytes(report.data.bytes + report.data.captured.bytes),
-                                              format_duration(micro(report.files_duration)))));
+  uint64_t kept = report.data.bytes - std::min(report.data.bytes, report.data.written);
+  lines.push_back(
+      fact("written", fmt::format("{} in {}{}", format_bytes(report.data.written + report.data.captured.bytes),
+                                  format_duration(micro(report.files_duration)),
+                                  kept == 0 ? "" : fmt::format(", {} was there already", format_bytes(kept)))));
+  if (report.data.removed > 0) {
+    lines.push_back(fact("removed", fmt::format("{} entries that the backup does not have", report.data.removed)));
+  }
   if (report.recovery) {
     const auto& recovery = *report.recovery;
     lines.push_back(fact("recovered to", report.target));
@@ -274,6 +308,8 @@ Json to_json(const RestoreReport& report, const TimeZone& zone) {
       .set("reached_local", zone.format_local(report.reached))
       .set("files", report.data.files)
       .set("bytes", report.data.bytes)
+      .set("written_bytes", report.data.written)
+      .set("removed", report.data.removed)
       .set("captured_files", report.data.captured.files)
       .set("captured_bytes", report.data.captured.bytes)
       .set("files_seconds", seconds(report.files_duration))

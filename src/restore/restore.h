@@ -1,6 +1,8 @@
 // Restore: prepare (decide and tell), then execute.
 #pragma once
 
+#include <functional>
+
 #include "restore/data_restore.h"
 #include "restore/recovery.h"
 
@@ -10,6 +12,10 @@ struct PrepareSettings {
   TimeZone zone = TimeZone::utc();
   std::optional<std::string> target;  // the data directory itself, as asked for
   std::string target_directory;       // where restores go otherwise
+  std::vector<TablespaceMapping> tablespaces = {};
+  Existing existing = Existing::refused;
+  bool in_place = false;   // `target` is the original place
+  std::string aside = {};  // directory with WAL that the repository could not take; empty: none
 };
 
 /// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
@@ -42,9 +48,14 @@ Json to_json(const RestoreReport& report, const TimeZone& zone);
 
 struct ExecuteSettings {
   unsigned workers = 1;
-  std::string program;        // absolute: runs `wal get`
-  std::string configuration;  // absolute
-  std::string bin_directory;  // of PostgreSQL, as configured; empty: looked for
+  std::string program;                            // absolute: runs `wal get`
+  std::string configuration;                      // absolute
+  std::string bin_directory;                      // of PostgreSQL, as configured; empty: looked for
+  std::vector<std::string> program_options = {};  // for `wal get`: where it finds keys
+  bool make_configuration = true;                 // see DataRestore::Settings
+  /// The last step before the target is given up: what an in-place restore does with the captured files. Lines for
+  /// the report.
+  std::function<Result<std::vector<std::string>>()> put_back = {};
 };
 
 /// Does what the plan says. Runs as the owner of the new directory; a server refuses root.

@@ -11,7 +11,10 @@
 #include <filesystem>
 
 #include "base/process_identity.h"
+#include "base/time.h"
+#include "postgres/control_file.h"
 #include "postgres/server_process.h"
+#include "postgres/wal/segment_check.h"
 
 namespace spendsync::restore {
 
@@ -23,6 +26,7 @@ constexpr std::chrono::seconds kOrphanGrace(30);
 
 Error not_usable(const std::string& path, const std::string& why) {
   return Error(ErrorKind::refused, fmt::format("{} {}", path, why))
+      .with_condition(Condition::target_not_usable)
       .with_hint("a restore goes to a directory that is empty or does not exist: choose one with --target DIR");
 }
 
@@ -40,11 +44,22 @@ Result<bool> check_directory(const std::string& path) {
   return true;
 }
 
-Result<std::string> marker_plan(const std::string& path) {
+struct Marker {
+  std::string plan_id;
+  std::optional<SystemIdentifier> system_identifier;
+};
+Result<Marker> parse_marker(const std::string& path) {
   auto text = TRY(read_text_file(path));
   auto json = TRY(Json::parse(text));
-  return json.text("plan_id");
+  Marker marker;
+  marker.plan_id = TRY(json.text("plan_id"));
+  auto identifier = json.text("system_identifier");
+  if (identifier) marker.system_identifier = TRY(SystemIdentifier::parse(*identifier));
+  return marker;
 }
+
+/// What a restore may find of its own before it has written anything.
+bool is_own_file(const std::string& name) { return name == kUnfinishedMarker || name == kInPlaceFile; }
 
 /// The postmaster that a killed restore left behind: its id from postmaster.pid, believed only while that process has
 /// the data directory as its working directory, as every postmaster has.
@@ -75,18 +90,12 @@ Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop
 
 Result<TargetDirectory> TargetDirectory::claim(Settings settings, Log& log, std::stop_token stop) {
   TargetDirectory target(std::move(settings));
+  TRY(target.check_tablespaces());
+  if (target.settings_.rewrite && !exists(target.marker_path())) TRY(target.check_data_directory());
   TRY(target.open_directory());
   TRY(target.read_marker());
-  if (target.taken_up_) TRY(target.empty_it(log, stop));
-  for (const auto* beside :
-       {&target.settings_.paths.files, &target.settings_.paths.tablespaces, &target.settings_.paths.window}) {
-    if (*beside == target.claimed_directory()) continue;
-    bool there = TRY(check_directory(*beside));
-    if (!there) continue;
-    auto names = TRY(list_directory(*beside));
-    if (!names.empty()) return not_usable(*beside, "is not empty");
-    if (::rmdir(beside->c_str()) != 0) return Error::from_errno(errno, "cannot replace " + *beside);
-  }
+  if (target.taken_up_) TRY(target.take_up(log, stop));
+  TRY(target.check_beside(log));
   TRY(target.write_marker());
   return target;
 }
@@ -103,52 +112,122 @@ Result<void> TargetDirectory::open_directory() {
   return {};
 }
 
+/// Before anything is made. With a marker they hold what this restore wrote.
+Result<void> TargetDirectory::check_tablespaces() const {
+  for (const auto& path : settings_.tablespaces) {
+    bool there = TRY(check_directory(path));
+    if (!there || settings_.rewrite || exists(marker_path())) continue;
+    auto names = TRY(list_directory(path));
+    if (names.empty()) continue;
+    return Error(ErrorKind::refused, fmt::format("{} is not empty (it holds {})", path, names.front()))
+        .with_hint(
+            "a tablespace goes to a directory that is empty or does not exist: choose one with --tablespace "
+            "OLD=NEW");
+  }
+  return {};
+}
+
+/// What --delta may rewrite.
+Result<void> TargetDirectory::check_data_directory() const {
+  const auto& path = settings_.paths.data;
+  bool there = TRY(check_directory(path));
+  if (!there || !exists(path + "/PG_VERSION")) {
+    return Error(ErrorKind::refused, fmt::format("{} is no data directory of PostgreSQL", path))
+        .with_hint("--delta rewrites one that exists: leave it out to restore into a new directory");
+  }
+  bool running = TRY(postgres::is_running(path));
+  if (running) {
+    return Error(ErrorKind::refused, fmt::format("a server runs on {}", path))
+        .with_condition(Condition::server_running)
+        .with_hint("stop it first");
+  }
+  auto found = TRY(identify_data_directory(path));
+  if (found == settings_.system_identifier) return {};
+  return Error(ErrorKind::refused, fmt::format("{} is of the cluster with system identifier {}, the backup of {}", path,
+                                               found.to_string(), settings_.system_identifier.to_string()))
+      .with_hint("--delta rewrites a directory of the same cluster only");
+}
+
 /// Looks whether the place is empty, or claimed by this very plan and by no live restore.
 Result<void> TargetDirectory::read_marker() {
   const auto& path = claimed_directory();
   auto marker = open_file(marker_path(), O_RDWR | O_NOFOLLOW);
   if (!marker) {
     if (!marker.error().is(ErrorKind::not_found)) return std::move(marker).error();
-    if (settings_.database) {
-      bool running = TRY(postgres::is_running(path));
-      if (running) return not_usable(path, "is the data directory of a running server");
-    }
-    auto names = TRY(list_directory(path));
-    if (!names.empty()) return not_usable(path, fmt::format("is not empty (it holds {})", names.front()));
-    return {};
+    return settings_.rewrite ? Result<void>() : check_unmarked();
   }
   if (::flock(marker->get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Error::from_errno(errno, "cannot lock " + marker_path());
     return Error(ErrorKind::conflict, fmt::format("another restore is writing {}", path));
   }
-  auto plan = marker_plan(marker_path());
+  auto found = parse_marker(marker_path());
   // A marker that was cut by a crash was written before anything else was: it may be anybody's, but nothing is here.
   auto names = TRY(list_directory(path));
-  bool alone = names.size() == 1;
-  if (!alone && (!plan || *plan != settings_.plan_id)) {
-    return not_usable(path,
-                      fmt::format("holds an unfinished restore of another plan ({})", plan ? *plan : "unreadable"));
+  bool alone = std::ranges::all_of(names, is_own_file);
+  bool ours = found && found->plan_id == settings_.plan_id;
+  if (settings_.rewrite) ours = ours || (found && found->system_identifier == settings_.system_identifier);
+  if (!alone && !ours) {
+    return not_usable(path, fmt::format("holds an unfinished restore of another plan ({})",
+                                        found ? found->plan_id : std::string("unreadable")));
   }
   marker_ = std::move(*marker);
   taken_up_ = true;
   return {};
 }
 
-Result<void> TargetDirectory::empty_it(Log& log, std::stop_token stop) {
+Result<void> TargetDirectory::check_unmarked() const {
+  const auto& path = claimed_directory();
+  if (settings_.database) {
+    bool running = TRY(postgres::is_running(path));
+    if (running) {
+      return Error(ErrorKind::refused, path + " is the data directory of a running server")
+          .with_condition(Condition::server_running)
+          .with_hint("stop that server first, or choose another directory with --target DIR");
+    }
+  }
+  auto names = TRY(list_directory(path));
+  if (!names.empty()) return not_usable(path, fmt::format("is not empty (it holds {})", names.front()));
+  return {};
+}
+
+/// The database's files stay: what is right is not written again. Captured files are few and come anew.
+Result<void> TargetDirectory::take_up(Log& log, std::stop_token stop) {
   const auto& path = claimed_directory();
   if (settings_.database) {
     bool running = TRY(postgres::is_running(path));
     if (running) TRY(stop_orphan(path, log, stop));
+  } else {
+    auto names = TRY(list_directory(path));
+    PrivilegedRestores captured_files_may_belong_to_others;
+    for (const auto& name : names) {
+      if (name != kUnfinishedMarker) TRY(remove_tree(path + "/" + name));
+    }
+    return {};
   }
-  auto names = TRY(list_directory(path));
-  for (const auto& name : names) {
-    if (name != kUnfinishedMarker) TRY(remove_tree(path + "/" + name));
-  }
-  if (!settings_.database) return {};
-  for (const auto* beside : {&settings_.paths.files, &settings_.paths.tablespaces, &settings_.paths.window}) {
+  for (const auto* beside : {&settings_.paths.files, &settings_.paths.window}) {
     bool there = TRY(check_directory(*beside));
     PrivilegedRestores captured_files_may_belong_to_others;
     if (there) TRY(remove_tree(*beside));
+  }
+  return {};
+}
+
+Result<void> TargetDirectory::check_beside(Log& log) const {
+  std::vector<std::string> places{settings_.paths.files, settings_.paths.window};
+  if (!holds_files()) places.push_back(settings_.paths.tablespaces);
+  for (const auto& beside : places) {
+    if (beside == claimed_directory()) continue;
+    bool there = TRY(check_directory(beside));
+    if (!there) continue;
+    auto names = TRY(list_directory(beside));
+    if (!names.empty() && settings_.rewrite && beside == settings_.paths.files) {
+      auto kept = fmt::format("{}.before-{}", beside, format_compact_utc(SystemClock().now()));
+      if (::rename(beside.c_str(), kept.c_str()) != 0) return Error::from_errno(errno, "cannot rename " + beside);
+      log.info("the captured files of an earlier restore are kept", {{"directory", kept}});
+      continue;
+    }
+    if (!names.empty()) return not_usable(beside, "is not empty");
+    if (::rmdir(beside.c_str()) != 0) return Error::from_errno(errno, "cannot replace " + beside);
   }
   return {};
 }
@@ -160,6 +239,7 @@ Result<void> TargetDirectory::write_marker() {
   }
   Json json = Json::object();
   json.set("plan_id", settings_.plan_id)
+      .set("system_identifier", settings_.system_identifier.to_string())
       .set("what", "an unfinished restore; run the same restore again, or remove this directory");
   auto text = json.dump() + "\n";
   if (::ftruncate(marker_.get(), 0) != 0) return Error::from_errno(errno, "cannot write " + marker_path());
@@ -177,6 +257,31 @@ Result<void> TargetDirectory::finish() {
   if (::unlink(marker_path().c_str()) != 0) return Error::from_errno(errno, "cannot remove " + marker_path());
   TRY(sync_directory(claimed_directory()));
   return marker_.close();
+}
+
+Result<SystemIdentifier> identify_data_directory(const std::string& data_directory) {
+  auto control = postgres::read_control_file(data_directory);
+  if (control) return control->control.system_identifier;
+  constexpr size_t kHeaderBytes = 64;      // a long page header has 40
+  constexpr size_t kSegmentNameSize = 24;  // digits
+  auto directory = data_directory + "/pg_wal";
+  auto names = list_directory(directory);
+  if (names) {
+    std::ranges::reverse(*names);  // the newest first
+    for (const auto& name : *names) {
+      if (name.size() != kSegmentNameSize) continue;
+      auto file = open_file(directory + "/" + name, O_RDONLY | O_NONBLOCK);
+      if (!file) continue;
+      Bytes bytes(kHeaderBytes);
+      auto size = read_at(*file, 0, bytes, name);
+      if (!size) continue;
+      auto header = postgres::read_segment_header(ByteView(bytes).first(*size));
+      if (header) return header->system_identifier;
+    }
+  }
+  return Error(ErrorKind::refused,
+               fmt::format("it cannot be told which cluster {} is of: {}", data_directory, control.error().message()))
+      .with_hint("move it elsewhere and restore into a new directory");
 }
 
 // ---- paths
@@ -206,8 +311,8 @@ Result<std::string> default_target(const std::string& parent, const std::string&
       auto directory = fmt::format("{}/{}/{}", base, name, place);
       auto marker = open_file(fmt::format("{}/{}", directory, kUnfinishedMarker), O_RDWR | O_NOFOLLOW);
       if (!marker || ::flock(marker->get(), LOCK_EX | LOCK_NB) != 0) continue;
-      auto plan = marker_plan(fmt::format("{}/{}", directory, kUnfinishedMarker));
-      if (plan && *plan == plan_id) return fmt::format("{}/{}/data", base, name);
+      auto found = parse_marker(fmt::format("{}/{}", directory, kUnfinishedMarker));
+      if (found && found->plan_id == plan_id) return fmt::format("{}/{}/data", base, name);
     }
   }
   if (!exists(fresh)) return fresh;

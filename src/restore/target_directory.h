@@ -17,16 +17,21 @@ class TargetDirectory {
     std::string plan_id;
     bool database = true;  // else captured files alone
     bool group_access = false;
+    std::vector<std::string> tablespaces = {};  // where the operator wants them: empty or not there, unless rewritten
+    bool rewrite = false;  // --delta: the data directory of this cluster is taken over with what it holds
+    SystemIdentifier system_identifier = {};
   };
-  /// Makes what is missing. A place with this plan's unfinished marker is emptied and taken up again; a server that a
-  /// killed restore of this plan left running in it is stopped first.
-  /// Errors: refused when a server runs there, when it is not empty, is a link, or belongs to another user; conflict
-  /// while another restore holds it; those of the file system.
+  /// Makes what is missing. A place with this plan's unfinished marker is taken up again with what it holds (with
+  /// `rewrite`, one of any plan of this cluster); a server that a killed restore left running in it is stopped first.
+  /// Errors: refused when a server runs there, when it is not empty, is a link, or belongs to another user, or with
+  /// `rewrite` is no data directory of this cluster; conflict while another restore holds it; those of the file system.
   static Result<TargetDirectory> claim(Settings settings, Log& log, std::stop_token stop);
 
   const RestorePaths& paths() const { return settings_.paths; }
   /// True when an unfinished restore of this plan lay here.
   bool taken_up() const { return taken_up_; }
+  /// True when the data directory is to be brought to the backup by rewriting what differs.
+  bool holds_files() const { return settings_.database && (taken_up_ || settings_.rewrite); }
   /// Makes <data>.files, <data>-tablespaces/<oid> or <data>.wal (0700), which must not be there yet.
   Result<void> make_directory(const std::string& path) const;
   /// Removes the marker: the last step of a restore. Durable.
@@ -41,12 +46,20 @@ class TargetDirectory {
   Result<void> open_directory();
   Result<void> read_marker();
   Result<void> write_marker();
-  Result<void> empty_it(Log& log, std::stop_token stop);
+  Result<void> check_tablespaces() const;
+  Result<void> check_data_directory() const;
+  Result<void> check_unmarked() const;
+  Result<void> check_beside(Log& log) const;
+  Result<void> take_up(Log& log, std::stop_token stop);
 
   Settings settings_;
   Fd marker_;
   bool taken_up_ = false;
 };
+
+/// The system identifier of a stopped server's data directory: of pg_control, else of its newest WAL.
+/// Errors: refused when neither tells.
+Result<SystemIdentifier> identify_data_directory(const std::string& data_directory);
 
 /// Absolute, without "." , ".." and doubled slashes; relative paths are taken from the working directory.
 /// Errors: refused for "/", and for paths with a line end or backslash, which tablespace_map cannot hold everywhere.

@@ -5,6 +5,7 @@
 
 #include "base/testing.h"
 #include "base/time.h"
+#include "restore/testing/synthetic_backup.h"
 
 namespace spendsync::restore {
 namespace {
@@ -69,7 +70,7 @@ TEST_F(TargetDirectoryTest, RefusesLinksFilesAndForeignDirectories) {
   EXPECT_THAT(foreign.error().message(), HasSubstr("12345"));
 }
 
-TEST_F(TargetDirectoryTest, TakesUpItsOwnUnfinishedRestoreFromTheBeginning) {
+TEST_F(TargetDirectoryTest, TakesUpItsOwnUnfinishedRestoreWithWhatItHolds) {
   {
     auto first = MUST(claim());
     EXPECT_FALSE(first.taken_up());
@@ -80,8 +81,9 @@ TEST_F(TargetDirectoryTest, TakesUpItsOwnUnfinishedRestoreFromTheBeginning) {
   }  // killed: not finished
   auto again = MUST(claim());
   EXPECT_TRUE(again.taken_up());
-  EXPECT_THAT(MUST(list_directory(data())), testing::ElementsAre(kUnfinishedMarker));
-  EXPECT_FALSE(exists(data() + "-tablespaces"));
+  EXPECT_TRUE(again.holds_files());
+  EXPECT_THAT(MUST(list_directory(data())), testing::ElementsAre("PG_VERSION", kUnfinishedMarker));
+  EXPECT_TRUE(exists(data() + "-tablespaces/16500/x"));
   EXPECT_FALSE(exists(data() + ".files"));
 }
 
@@ -95,6 +97,38 @@ TEST_F(TargetDirectoryTest, LeavesAnotherPlansUnfinishedRestoreAlone) {
   MUST(replace_file(data() + "/" + kUnfinishedMarker, as_bytes("torn"), 0600));
   EXPECT_KIND(claim("plan-a"), ErrorKind::refused);
   EXPECT_TRUE(exists(data() + "/PG_VERSION"));
+}
+
+TEST_F(TargetDirectoryTest, RewritesOnlyADataDirectoryOfTheSameCluster) {
+  auto rewrite = [&] {
+    return TargetDirectory::claim({.paths = RestorePaths::of(data()),
+                                   .plan_id = "plan-a",
+                                   .rewrite = true,
+                                   .system_identifier = backup::TestRepository::kSystem},
+                                  log_, {});
+  };
+  EXPECT_KIND(rewrite(), ErrorKind::refused);  // nothing there
+  MUST(make_directories(data() + "/global", 0700));
+  put("/something");
+  EXPECT_KIND(rewrite(), ErrorKind::refused);
+  put("/PG_VERSION");
+  EXPECT_KIND(rewrite(), ErrorKind::refused);  // nothing tells which cluster it is of
+  auto control = synthetic_control_file();
+  MUST(replace_file(data() + "/global/pg_control", control, 0600));
+  {
+    auto target = MUST(rewrite());
+    EXPECT_TRUE(target.holds_files());
+    EXPECT_FALSE(target.taken_up());
+    EXPECT_TRUE(exists(data() + "/something"));
+  }
+  // Unfinished: only a rewrite, of any plan, may go on; the control file may be gone by then.
+  MUST(remove_tree(data() + "/global/pg_control"));
+  EXPECT_KIND(claim("plan-b"), ErrorKind::refused);
+  EXPECT_OK(rewrite());
+  MUST(remove_tree(data() + "/" + kUnfinishedMarker));
+  control[8] ^= std::byte{1};  // no valid CRC: not believed
+  MUST(replace_file(data() + "/global/pg_control", control, 0600));
+  EXPECT_KIND(rewrite(), ErrorKind::refused);
 }
 
 TEST_F(TargetDirectoryTest, ATornMarkerAloneIsNoHindrance) {

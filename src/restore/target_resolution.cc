@@ -60,7 +60,9 @@ struct TargetResolution::Candidate {
 Result<ResolvedTarget> TargetResolution::resolve(const RestoreRequest& request) {
   if (backups_.backups.empty()) {
     if (!backups_.unreadable.empty()) return backups_.unreadable.front().why;
-    return Error(ErrorKind::not_found, "the repository holds no backup").with_hint("take one: backup full");
+    return Error(ErrorKind::not_found, "the repository holds no backup")
+        .with_condition(Condition::no_such_backup)
+        .with_hint("take one: backup full");
   }
   warnings_.clear();
   auto target = request.base == Base::transaction_logs ? logs_of(request) : [&]() -> Result<ResolvedTarget> {
@@ -130,7 +132,10 @@ Result<const ManifestSummary*> TargetResolution::find_backup(const RestoreReques
   };
   const Summary* newest = nullptr;
   for (const auto& backup : backups_.backups) {
-    if (fits_type(backup.label) && is_asked(backup.label, request)) newest = &backup;  // ascending
+    if (!fits_type(backup.label)) continue;
+    // One that was taken up again has the label of its first attempt, maybe of the day before.
+    bool began_then = request.day && backup.started >= request.day->begin && backup.started < request.day->end;
+    if (is_asked(backup.label, request) || began_then) newest = &backup;  // ascending
   }
   const BackupInventory::Unreadable* damaged = nullptr;
   for (const auto& entry : backups_.unreadable) {
@@ -142,6 +147,7 @@ Result<const ManifestSummary*> TargetResolution::find_backup(const RestoreReques
                                                    : fmt::format("there is no {} backup of {}",
                                                                  request.base == Base::full ? "full" : "incremental",
                                                                  settings_.zone.day_of(request.day->begin)))
+      .with_condition(Condition::no_such_backup)
       .with_hint("`list` shows what there is");
 }
 
@@ -158,10 +164,12 @@ Result<const LogRecord*> TargetResolution::find_log(const RestoreRequest& reques
                request.label
                    ? fmt::format("there is no transaction-log backup {}", request.label->text())
                    : fmt::format("there is no transaction-log backup of {}", settings_.zone.day_of(request.day->begin)))
+      .with_condition(Condition::no_such_backup)
       .with_hint("`list transaction_logs` shows what there is");
 }
 
 void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
+  for (const auto& warning : wal_.inventory().warnings) target.warnings.push_back(warning);
   for (const auto& entry : backups_.unreadable) {
     target.warnings.push_back(
         fmt::format("{} cannot be read and was passed over: {}", entry.label.text(), entry.why.message()));
@@ -299,6 +307,7 @@ Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candida
                         found.search.last ? "last commit " + moment(found.search.last->time) : "no commit after it");
   }
   return Error(ErrorKind::refused, fmt::format("{} exists on more than one timeline: {}", what, both))
+      .with_condition(Condition::target_ambiguous)
       .with_hint(fmt::format("say which one: --target-timeline {}", distinct.back().window.timeline.value));
 }
 
@@ -370,6 +379,7 @@ Result<ResolvedTarget> TargetResolution::last_of_day(const RestoreRequest& reque
   if (!last) {
     auto error = outside(day.end - kInstant, all);
     return Error(ErrorKind::not_found, fmt::format("no moment of {} can be restored", settings_.zone.day_of(day.begin)))
+        .with_condition(Condition::target_not_covered)
         .with_hint(error.hint());
   }
   return at_time(request, fixed, *last);
@@ -394,6 +404,7 @@ Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, c
                             window.backup->stop.lsn.to_string(), window.end.to_string(), window.timeline.value);
     }
     return Error(ErrorKind::not_found, fmt::format("no backup and WAL lead to {}", request.lsn.to_string()))
+        .with_condition(Condition::target_not_covered)
         .with_hint("restorable: " + ranges);
   }
   if (best.size() > 1) {
@@ -401,6 +412,7 @@ Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, c
     for (const auto& [timeline, window] : best)
       both += fmt::format("{}{}", both.empty() ? "" : " and ", timeline.value);
     return Error(ErrorKind::refused, fmt::format("{} exists on timelines {}", request.lsn.to_string(), both))
+        .with_condition(Condition::target_ambiguous)
         .with_hint(fmt::format("say which one: --target-timeline {}", best.rbegin()->first.value));
   }
   const auto& window = best.begin()->second;
@@ -441,6 +453,7 @@ Result<ResolvedTarget> TargetResolution::at_event(const RestoreRequest& request,
                                                     : fmt::format("transaction {}", request.transaction);
   if (found.empty()) {
     return Error(ErrorKind::not_found, fmt::format("{} is in no WAL that a backup leads to", what))
+        .with_condition(Condition::target_not_covered)
         .with_hint("`list` shows what can be restored");
   }
   auto chosen = TRY(choose(std::move(found), what));
@@ -471,6 +484,7 @@ Result<ResolvedTarget> TargetResolution::logs_of(const RestoreRequest& request) 
   if (request.target == Target::time && request.time > record->covered_until) {
     return Error(ErrorKind::not_found,
                  fmt::format("{} lies after what {} covers", moment(request.time), record->label.text()))
+        .with_condition(Condition::target_not_covered)
         .with_hint("the nearest restorable moment is " + moment(record->covered_until));
   }
   return resolve_base(request, nullptr);
@@ -489,6 +503,7 @@ Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
   if (!best) {
     return Error(ErrorKind::not_found,
                  fmt::format("no backup leads without a gap to the end of {}", record.label.text()))
+        .with_condition(Condition::target_not_covered)
         .with_hint("`list` shows what can be restored");
   }
   std::optional<CommitPoint> last = record.last_commit;
@@ -521,6 +536,7 @@ Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow
   if (before) nearest = moment(*before);
   if (after) nearest += (nearest.empty() ? "" : " and ") + moment(*after);
   return Error(ErrorKind::not_found, fmt::format("{} cannot be restored: {}", moment(time), why))
+      .with_condition(Condition::target_not_covered)
       .with_hint("nearest restorable: " + nearest);
 }
 

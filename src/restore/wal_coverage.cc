@@ -31,16 +31,30 @@ const SegmentRange* range_with(const WalInventory& inventory, SegmentName name) 
   return nullptr;
 }
 
+const PartialSegment* partial_with(const WalInventory& inventory, SegmentName name) {
+  auto found = inventory.partials.find(name.timeline);
+  return found == inventory.partials.end() || found->second.name != name ? nullptr : &found->second;
+}
+
+/// A segment, or what there is of one.
+Result<Bytes> content_of(repository::WalArchive& archive, const WalInventory& inventory, SegmentName name) {
+  if (partial_with(inventory, name) == nullptr) return archive.get_segment(name);
+  return archive.get_file(name.file_name(inventory.segment_size) + ".partial");
+}
+
 std::vector<SegmentName> names(const WalPath& path, uint64_t first, uint64_t last) {
   std::vector<SegmentName> result;
   for (uint64_t number = first; number <= last; ++number) result.push_back(path.at(number));
   return result;
 }
 
-/// The summary of a segment whose writer did not count.
-Result<WalSegmentSummary> summarize(repository::WalArchive& archive, const WalInventory& inventory, SegmentName name) {
+struct Scanned {
   WalSegmentSummary summary;
-  auto content = TRY(archive.get_segment(name));
+  Lsn end;
+};
+Result<Scanned> scan_segment(const WalInventory& inventory, SegmentName name, ByteView content) {
+  Scanned result;
+  auto& summary = result.summary;
   postgres::CommitScanner scanner({.segment_size = inventory.segment_size, .major_version = inventory.major_version});
   TRY(scanner.feed(name, content, [&](const WalEvent& event) -> Result<void> {
     if (event.kind != WalEvent::Kind::commit) return {};
@@ -49,12 +63,47 @@ Result<WalSegmentSummary> summarize(repository::WalArchive& archive, const WalIn
     return {};
   }));
   summary.records = scanner.records();
-  return summary;
+  result.end = scanner.end_of_records();
+  return result;
+}
+
+/// The summary of a segment whose writer did not count.
+Result<WalSegmentSummary> summarize(repository::WalArchive& archive, const WalInventory& inventory, SegmentName name) {
+  auto content = TRY(archive.get_segment(name));
+  auto scanned = TRY(scan_segment(inventory, name, content));
+  return scanned.summary;
+}
+
+/// A timeline goes on in the segment after its last whole one; without any, in the one in which it began.
+Result<void> add_partial(repository::WalArchive& archive, WalInventory& inventory, TimelineId timeline) {
+  SegmentName name{timeline, 0};
+  auto ranges = inventory.segments.find(timeline);
+  auto history = inventory.histories.find(timeline);
+  if (ranges != inventory.segments.end() && !ranges->second.empty()) {
+    name.number = ranges->second.back().last.number + 1;
+  } else if (history != inventory.histories.end()) {
+    name.number = history->second.entries.back().begin.value / inventory.segment_size;
+  } else {
+    return {};
+  }
+  auto file = name.file_name(inventory.segment_size) + ".partial";
+  auto content = archive.get_file(file);
+  if (!content && content.error().is(ErrorKind::not_found)) return {};
+  if (!content && content.error().is(ErrorKind::corrupt)) {
+    inventory.warnings.push_back(fmt::format("{} is damaged and was passed over: {}", file, content.error().message()));
+    return {};
+  }
+  if (!content) return std::move(content).error();
+  auto scanned = TRY(scan_segment(inventory, name, *content));
+  if (scanned.end <= name.start(inventory.segment_size)) return {};  // not one whole record
+  inventory.partials.emplace(timeline, PartialSegment{name, scanned.end, scanned.summary});
+  return {};
 }
 
 WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory) {
   WalReads reads;
   reads.summary = [&archive, inventory](SegmentName name) -> Result<WalSegmentSummary> {
+    if (const auto* partial = partial_with(inventory, name)) return partial->summary;
     auto meta = TRY(archive.read_meta(name));
     if (meta.summary.records != 0) return meta.summary;
     return summarize(archive, inventory, name);
@@ -63,7 +112,7 @@ WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory
                                      const std::function<Result<void>(const WalEvent&)>& visit) -> Result<void> {
     postgres::CommitScanner scanner({.segment_size = inventory.segment_size, .major_version = inventory.major_version});
     for (const auto& name : segments) {
-      auto content = TRY(archive.get_segment(name));
+      auto content = TRY(content_of(archive, inventory, name));
       TRY(scanner.feed(name, content, visit));
     }
     return {};
@@ -100,6 +149,10 @@ Result<WalCoverage> WalCoverage::load(repository::WalArchive& archive, const rep
     auto text = TRY(archive.get_history(timeline));
     inventory.histories[timeline] = TRY(postgres::parse_timeline_history(timeline, text));
   }
+  for (const auto& [timeline, ranges] : inventory.segments) TRY(add_partial(archive, inventory, timeline));
+  for (const auto& [timeline, history] : inventory.histories) {
+    if (!inventory.segments.contains(timeline)) TRY(add_partial(archive, inventory, timeline));
+  }
   auto reads = reads_of(archive, inventory);
   return WalCoverage(std::move(inventory), std::move(reads));
 }
@@ -119,12 +172,14 @@ WalPath WalCoverage::path_to(TimelineId timeline) const {
           inventory_.segment_size};
 }
 
-bool WalCoverage::is_there(SegmentName name) const { return range_with(inventory_, name) != nullptr; }
+bool WalCoverage::is_there(SegmentName name) const {
+  return range_with(inventory_, name) != nullptr || partial_with(inventory_, name) != nullptr;
+}
 
 WalCoverage::Reach WalCoverage::reach(const WalPath& path, Lsn from) const {
   uint64_t number = from.value / inventory_.segment_size;
   bool any = false;
-  while (is_there(path.at(number))) {
+  while (range_with(inventory_, path.at(number)) != nullptr) {
     any = true;
     SegmentName here = path.at(number);
     // A whole range at once, as far as the path stays on this timeline.
@@ -136,6 +191,7 @@ WalCoverage::Reach WalCoverage::reach(const WalPath& path, Lsn from) const {
     number = last + 1;
   }
   Reach reach{any ? SegmentName{path.timeline(), number}.start(inventory_.segment_size) : from, std::nullopt};
+  if (const auto* partial = partial_with(inventory_, path.at(number))) reach.end = std::max(reach.end, partial->end);
   for (const auto& entry : path.history().entries) {
     auto ranges = inventory_.segments.find(entry.timeline);
     if (ranges == inventory_.segments.end()) continue;

@@ -13,12 +13,21 @@
 
 namespace spendsync::restore {
 
-/// What is known without opening any WAL: listings and history files.
+/// The last segment of a server that died, saved as `.partial`: its records up to `end`.
+struct PartialSegment {
+  SegmentName name;
+  Lsn end;  // of its last valid record
+  repository::WalSegmentSummary summary;
+};
+
+/// What is known without opening whole segments: listings, history files, and what follows the last whole segment.
 struct WalInventory {
   uint32_t segment_size = 0;
   int major_version = 0;
   std::map<TimelineId, std::vector<repository::SegmentRange>> segments;  // gapless ranges, ascending
   std::map<TimelineId, postgres::TimelineHistory> histories;             // of the timelines that have a file
+  std::map<TimelineId, PartialSegment> partials;                         // right behind the last whole segment
+  std::vector<std::string> warnings;                                     // .partial files that cannot be read
 };
 
 /// How WAL is looked into. Functions, so that resolution is tested without a server's WAL.
@@ -54,7 +63,7 @@ class WalCoverage {
  public:
   WalCoverage(WalInventory inventory, WalReads reads) : inventory_(std::move(inventory)), reads_(std::move(reads)) {}
 
-  /// Reads listings and history files of the whole archive. `archive` must outlive it.
+  /// Reads listings, history files and the `.partial` file at each timeline's end. `archive` must outlive it.
   /// Errors: those of the store; corrupt for a damaged history file.
   static Result<WalCoverage> load(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
                                   std::stop_token stop);
@@ -67,7 +76,7 @@ class WalCoverage {
 
   /// How far the path is there without a gap.
   struct Reach {
-    Lsn end;                             // of the last segment that is there; `from` itself when none is
+    Lsn end;                             // of the last segment or partial one; `from` itself when none is there
     std::optional<SegmentName> missing;  // the first that is not there although later ones of the path are
   };
   Reach reach(const WalPath& path, Lsn from) const;

@@ -51,6 +51,8 @@ class Delivery {
 
   Result<bool> segment() {
     if (!plan_) return segment_of_repository();
+    bool aside = TRY(take_from_aside());
+    if (aside) return true;
     auto name = SegmentName::parse(request_.file_name, plan_->segment_size);
     if (!name || !plan_->contains(*name)) return false;
     bool last_of_backup = plan_->in_backup && plan_->in_backup->last == name->number;
@@ -80,8 +82,28 @@ class Delivery {
       return Error(ErrorKind::refused, "the repository is another cluster's than the plan");
     }
     repository::WalArchive archive(*repository, {});
-    auto content = TRY(archive.get_segment(name));
-    TRY(write(content));
+    auto content = archive.get_segment(name);
+    if (!content && content.error().is(ErrorKind::not_found) && is_partial(name)) {
+      content = archive.get_file(request_.file_name + ".partial");
+      if (content) content->resize(plan_->segment_size);  // the server takes no other size
+    }
+    if (!content) return std::move(content).error();
+    TRY(write(*content));
+    return true;
+  }
+
+  bool is_partial(SegmentName name) const {
+    return plan_->partial && plan_->partial->timeline == name.timeline && plan_->partial->first == name.number;
+  }
+
+  /// WAL of the broken server that the repository could not take: beyond what the plan knows of.
+  Result<bool> take_from_aside() {
+    if (plan_->aside.empty()) return false;
+    auto content = read_file(plan_->aside + "/" + request_.file_name, plan_->segment_size);
+    if (!content && content.error().is(ErrorKind::not_found)) return false;
+    if (!content) return std::move(content).error();
+    if (classify_wal_file(request_.file_name) == WalFileKind::segment) content->resize(plan_->segment_size);
+    TRY(write(*content));
     return true;
   }
 
@@ -203,7 +225,11 @@ class Delivery {
   Result<bool> history() {
     auto digits = request_.file_name.substr(0, 8);
     TimelineId timeline{static_cast<uint32_t>(std::stoul(digits, nullptr, 16))};
-    if (plan_ && !plan_->has_history(timeline)) return false;
+    if (plan_) {
+      bool aside = TRY(take_from_aside());
+      if (aside) return true;
+      if (!plan_->has_history(timeline)) return false;
+    }
     auto* repository = TRY(open_repository_());
     repository::WalArchive archive(*repository, {});
     auto content = archive.get_history(timeline);

@@ -270,6 +270,25 @@ TEST_F(WalGet, WithAPlanDeliversWhatIsInIt) {
   EXPECT_EQ(get("00000002.history", true).exit_code, 0);
 }
 
+TEST_F(WalGet, WithAPlanDeliversThePartialSegmentPaddedAndWhatLiesAsideFirst) {
+  auto with_partial = plan();
+  with_partial.partial = WalPlan::Stretch{kOne, 9, 9};
+  with_partial.aside = directory_.path() + "/aside";
+  write_plan(with_partial);
+  auto begun = segment_content(9);
+  begun.resize(kSegment / 2);
+  MUST(archive().put_file(name_of(kOne, 9) + ".partial", begun));
+  EXPECT_EQ(get(name_of(kOne, 9), true).exit_code, 0);
+  begun.resize(kSegment);
+  EXPECT_EQ(delivered(), begun);
+  // Beyond the plan, and of a timeline that the repository does not know.
+  EXPECT_EQ(get(name_of(kTwo, 9), true).exit_code, 1);
+  MUST(make_directories(with_partial.aside, 0700));
+  MUST(replace_file(with_partial.aside + "/" + name_of(kTwo, 9), segment_content(77), 0600));
+  EXPECT_EQ(get(name_of(kTwo, 9), true).exit_code, 0);
+  EXPECT_EQ(delivered(), segment_content(77));
+}
+
 TEST_F(WalGet, WithAPlanWhatIsInItIsNeverAbsent) {
   auto with_history = plan();
   with_history.histories = {kTwo};

@@ -77,7 +77,9 @@ Json to_json(const WalPlan& plan) {
     histories.push(std::move(entry));
   }
   json.set("histories", std::move(histories));
+  if (plan.partial) json.set("partial", stretch_json(*plan.partial));
   json.set("window", plan.window);
+  if (!plan.aside.empty()) json.set("aside", plan.aside);
   return json;
 }
 
@@ -106,7 +108,9 @@ Result<WalPlan> parse_wal_plan(std::string_view text) {
     auto timeline = TRY(timeline_of(value));
     plan.histories.push_back(timeline);
   }
+  if (const auto* partial = json.find("partial")) plan.partial = TRY(parse_stretch(*partial, segment_size));
   plan.window = TRY(json.text("window"));
+  if (json.find("aside") != nullptr) plan.aside = TRY(json.text("aside"));
   return plan;
 }
 

@@ -13,6 +13,8 @@ namespace spendsync::restore {
 /// Relative to the data directory, which is where PostgreSQL runs restore_command.
 inline constexpr const char* kWalPlanFile = "spendsync-restore.plan";
 inline constexpr const char* kUnfinishedMarker = "spendsync-restore.unfinished";
+/// What an in-place restore must remember across a kill; beside the marker, made and removed by its caller.
+inline constexpr const char* kInPlaceFile = "spendsync-restore.in-place";
 
 /// Which WAL belongs to a restore. Value type.
 struct WalPlan {
@@ -29,8 +31,10 @@ struct WalPlan {
   uint32_t segment_size = 0;          // bytes
   std::vector<Stretch> stretches;     // in the order of replay
   std::optional<Stretch> in_backup;   // the backup's own WAL, which lies in pg_wal already
+  std::optional<Stretch> partial;     // the last segment, which the repository has as `.partial`
   std::vector<TimelineId> histories;  // history files that the repository has
   std::string window;                 // directory with prefetched segments; empty: none
+  std::string aside;                  // directory with saved WAL that the repository could not take; empty: none
   bool operator==(const WalPlan&) const = default;
 
   bool contains(SegmentName name) const;

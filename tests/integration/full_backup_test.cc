@@ -157,7 +157,7 @@ TEST_F(FullBackupTest, StartsAgainByItselfFromWhatItHoldsWhileTheServerWasWritin
   server_.run({server_.bin_directory() + "/pg_ctl", "stop", "-w", "-D", target, "-m", "fast"});
   auto first = balances.substr(0, balances.find('|'));
   EXPECT_EQ(balances, first + "|" + first + "|" + first + "|" + first);
-  server_.run({"pg_checksums", "--check", "-D", target});
+  if (server_.clients_match()) server_.run({"pg_checksums", "--check", "-D", target});
 }
 
 TEST_F(FullBackupTest, HoldsQuietFilesByteForByteAndTheWalFromStartToStop) {

@@ -68,6 +68,18 @@ void Installation::configure(const std::string& yaml) {
   EXPECT_TRUE(user != nullptr && chown(config_file_.c_str(), 0, user->pw_gid) == 0) << config_file_;
 }
 
+void Installation::reconfigure(const std::string& before, const std::string& now) {
+  const auto at = config_.find(before);
+  ASSERT_NE(at, std::string::npos) << before << " is not in\n" << config_;
+  config_.replace(at, before.size(), now);
+  configure("");
+}
+
+void Installation::replace_configuration(const std::string& yaml) {
+  config_ = yaml;
+  configure("");
+}
+
 void Installation::write_file(const std::string& path, const std::string& content, mode_t mode) const {
   MUST(replace_file(path, as_bytes(content), mode));
   give_to_server_user(path);
@@ -110,6 +122,8 @@ Json Installation::must_summarize(std::vector<std::string> arguments) const {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return MUST(Json::parse(text.substr(text.rfind('\n') + 1)));
 }
+
+std::string source_directory() { return SSB_SOURCE_DIRECTORY; }
 
 std::string now_text() {
   auto text = format_utc(SystemClock().now());  // "2026-01-01T00:00:00.000000Z"

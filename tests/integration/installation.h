@@ -31,6 +31,10 @@ class Installation {
 
   /// Lines added to the configuration ("files: ..."), at the top level.
   void configure(const std::string& yaml);
+  /// Puts `now` in the place of `before`, which the configuration must contain.
+  void reconfigure(const std::string& before, const std::string& now);
+  /// The whole configuration anew.
+  void replace_configuration(const std::string& yaml);
 
   const RealServer& server() const { return server_; }
   const std::string& program() const { return program_; }
@@ -48,6 +52,9 @@ class Installation {
   std::string config_file_;
   std::string config_;
 };
+
+/// The root of the source tree.
+std::string source_directory();
 
 /// "YYYY-MM-DD hh:mm:ss.ffffff+00" of the clock now.
 std::string now_text();

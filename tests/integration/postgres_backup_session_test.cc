@@ -164,6 +164,7 @@ TEST(PlainBackupOfServer, IsAcceptedByPgVerifybackup) {
   }
   auto text = MUST(read_text_file(path, 64u << 20));
   EXPECT_THAT(text, HasSubstr("\"Encoded-Path\": \"6c6174696e312de9\""));
+  if (!server.clients_match()) GTEST_SKIP() << "only PostgreSQL 15 has its pg_verifybackup here";
   EXPECT_THAT(server.run({"pg_verifybackup", backup.directory}), HasSubstr("backup successfully verified"));
 
   // And it judges: one byte of one file.

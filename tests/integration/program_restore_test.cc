@@ -12,6 +12,7 @@
 #include "base/testing.h"
 #include "base/time.h"
 #include "integration/installation.h"
+#include "postgres/control_file.h"
 
 namespace spendsync::testing {
 namespace {
@@ -193,7 +194,48 @@ TEST_F(ProgramRestore, PutsTablespacesAndCapturedFilesBesideTheTarget) {
   EXPECT_TRUE(S_ISLNK(status.st_mode));
 
   installation_.must_run({"restore", "full", today(), "--no-start", "--target", target("fresh")});
+  if (!server_.clients_match()) return;
   EXPECT_THAT(server_.run({"pg_verifybackup", target("fresh")}), HasSubstr("successfully verified"));
+}
+
+TEST_F(ProgramRestore, PutsTablespacesWhereTheOperatorSaysAndRefusesBadPlacesBeforeItWrites) {
+  const auto fast = server_.make_directory("fast");
+  const auto slow = server_.make_directory("slow");
+  for (const auto& [name, place] : {std::pair{"fast", fast}, std::pair{"slow", slow}}) {
+    server_.run({"psql", "-X", "-d", server_.connection_string(), "-c",
+                 fmt::format("create tablespace {} location '{}'", name, place)});
+    server_.psql(fmt::format("create table in_{0} tablespace {0} as select generate_series(1, 5000) as n", name));
+  }
+  const auto slow_oid = server_.psql("select oid from pg_tablespace where spcname = 'slow'");
+  installation_.must_run({"backup", "full"});
+  server_.psql("insert into in_fast values (-1); insert into in_slow values (-1)");
+  installation_.must_run({"backup", "transaction_logs"});
+
+  const auto occupied = server_.make_directory("occupied");
+  server_.run({"/bin/sh", "-c", fmt::format("echo precious > {}/file", occupied)});
+  const auto refused = [&](const Words& mappings, int exit_code, const std::string& why) {
+    Words words{"restore", "--latest", "--target", target("refused")};
+    for (const auto& mapping : mappings) words.insert(words.end(), {"--tablespace", mapping});
+    const auto output = installation_.run(words);
+    EXPECT_EQ(output.exit_status, exit_code) << output.err;
+    EXPECT_THAT(output.err, HasSubstr(why));
+    EXPECT_FALSE(exists(target("refused"))) << why;
+  };
+  refused({"/nowhere=" + target("new")}, 4, "has no tablespace /nowhere");
+  refused({fast + "=relative"}, 2, "is no absolute path");
+  refused({fast + "=" + occupied}, 4, "is not empty");
+  refused({fast + "=" + target("refused") + "/in"}, 4, "overlap with the data directory");
+  refused({fast + "=" + target("same"), slow + "=" + target("same")}, 4, "overlap with tablespace");
+  EXPECT_EQ(MUST(read_text_file(occupied + "/file")), "precious\n");
+
+  installation_.must_run({"restore", "--latest", "--target", target("copy"), "--tablespace", fast + "=" + target("ssd"),
+                          "--tablespace", slow_oid + "=" + target("tape")});
+  Opened opened(server_, target("copy"));
+  EXPECT_EQ(opened.psql("select count(*) || ' ' || (select count(*) from in_slow) from in_fast"), "5001 5001");
+  EXPECT_EQ(opened.psql("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'fast'"), target("ssd"));
+  EXPECT_EQ(opened.psql("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'slow'"),
+            target("tape"));
+  EXPECT_FALSE(exists(target("copy") + "-tablespaces"));
 }
 
 TEST_F(ProgramRestore, FindsItsConfigurationAmongTheCapturedFilesAsOnDebian) {
@@ -263,17 +305,17 @@ TEST_F(ProgramRestore, NeverPromotesOverWalThatIsDamagedOrMissing) {
                          target("copy") + ".log", "-o", "-c unix_socket_directories=" + socket + " -c port=6002"}),
         {}, kTimeout));
   };
-  const auto state = [&] { return server_.run({server_.bin_directory() + "/pg_controldata", target("copy")}); };
+  const auto timeline = [&] { return MUST(postgres::read_control_file(target("copy"))).control.timeline; };
 
   MUST(remove_tree(path));
   MUST(replace_file(path, damaged, 0644));
   EXPECT_NE(start().exit_status, 0);
-  EXPECT_THAT(state(), HasSubstr("TimeLineID:       1"));
+  EXPECT_EQ(timeline(), TimelineId{1});
   EXPECT_TRUE(exists(target("copy") + "/recovery.signal"));
 
   MUST(remove_tree(path));
   EXPECT_NE(start().exit_status, 0);
-  EXPECT_THAT(state(), HasSubstr("TimeLineID:       1"));
+  EXPECT_EQ(timeline(), TimelineId{1});
   EXPECT_THAT(MUST(read_text_file(target("copy") + ".log")), HasSubstr(victim));
 
   // Whole again: the same directory goes on and ends on a new timeline with every commit.

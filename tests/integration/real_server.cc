@@ -159,6 +159,11 @@ void RealServer::stop(const std::string& mode) {
   runs_ = false;
 }
 
+bool RealServer::clients_match() const {
+  const auto version = run({bin_directory() + "/postgres", "--version"});  // "postgres (PostgreSQL) 15.8 (Debian ...)"
+  return version.find(") 15.") != std::string::npos;
+}
+
 std::string RealServer::psql(const std::string& sql, const std::string& database) const {
   auto text =
       run({"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(database), "-c", sql});

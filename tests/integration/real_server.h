@@ -52,6 +52,9 @@ class RealServer {
   const std::string& directory() const { return directory_.path(); }
   const std::string& data_directory() const { return data_directory_; }
   const std::string& bin_directory() const { return settings_.bin_directory; }
+  /// Whether Debian's programs that read a server's files (pg_verifybackup, pg_checksums, pg_waldump, pg_basebackup)
+  /// are of this server's major version. Those of another version refuse or misread them.
+  bool clients_match() const;
   /// What the server has logged so far.
   std::string log() const;
   /// Makes directory()/name, owned by the server's user; its path.

@@ -125,6 +125,15 @@ Result<SampleFile> write_sample_file(BackupRun& run, FrameWriter& writer, int nu
   return file;
 }
 
+Result<std::unique_ptr<BackupRun>> begin_or_resume(Repository& repository, const BackupRun::Settings& settings,
+                                                   bool resume, std::stop_token stop) {
+  if (!resume) return BackupRun::begin(repository, settings, stop);
+  auto labels = TRY(find_interrupted(repository, settings.type, std::chrono::hours(48), stop));
+  if (labels.empty()) return Error(ErrorKind::not_found, "there is no unfinished run");
+  auto interrupted = TRY(InterruptedRun::open(repository, labels.front(), stop));
+  return BackupRun::resume(repository, settings, std::move(interrupted), stop);
+}
+
 }  // namespace
 
 Result<SampleBackup> make_sample_backup(Repository& repository, const SampleBackupSettings& settings,
@@ -134,7 +143,7 @@ Result<SampleBackup> make_sample_backup(Repository& repository, const SampleBack
   run_settings.pack_size = settings.pack_size;
   run_settings.host = "db1";
   run_settings.tool_version = "0.1.0";
-  auto run = TRY(BackupRun::begin(repository, run_settings, stop));
+  auto run = TRY(begin_or_resume(repository, run_settings, settings.resume, stop));
   FileEntry directory;
   directory.path = "base";
   directory.kind = FileKind::directory;
@@ -175,6 +184,7 @@ Result<SampleBackup> make_sample_backup(Repository& repository, const SampleBack
   summary.page_failures = 1;
   summary.page_failure_files = {{"base/5/16385", {3}}};
   backup.summary = TRY(run->commit(std::move(summary), {"START WAL LOCATION: 0/2000028\n", "16500 /srv/\xff space\n"}));
+  backup.reused_bytes = run->progress().reused_bytes;
   return backup;
 }
 

@@ -68,6 +68,7 @@ struct SampleBackupSettings {
   Timestamp stopped{};           // zero: the clock's now
   Lsn start{0x2000000};
   Lsn stop{0x2000100};
+  bool resume = false;  // takes up the newest unfinished run; there must be one
 };
 
 /// Half text that compresses, half noise, some zeros; repeatable by seed.
@@ -77,6 +78,7 @@ Bytes sample_content(uint64_t seed, size_t size);
 struct SampleBackup {
   ManifestSummary summary;
   std::map<std::string, SampleFile> files;
+  uint64_t reused_bytes = 0;  // of frames that an interrupted run had sent
 };
 Result<SampleBackup> make_sample_backup(Repository& repository, const SampleBackupSettings& settings,
                                         std::stop_token stop = {});

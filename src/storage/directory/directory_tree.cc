@@ -24,10 +24,12 @@ Result<void> check_owner_and_mode(const struct stat& attributes, const std::stri
   if (attributes.st_uid != geteuid() && attributes.st_uid != 0) {
     return Error(ErrorKind::refused, path + " belongs to user " + std::to_string(attributes.st_uid) +
                                          ", neither to the running user nor to root")
+        .with_condition(Condition::repository_directory_unsafe)
         .with_hint("run as its owner, or: chown " + std::to_string(geteuid()) + " " + path);
   }
   if ((attributes.st_mode & kOthersMayWrite) != 0) {
     return Error(ErrorKind::refused, path + " can be written by other users than its owner")
+        .with_condition(Condition::repository_directory_unsafe)
         .with_hint("chmod go-w " + path);
   }
   return ok();
@@ -65,10 +67,12 @@ Result<void> create_root(const std::string& path) {
 Error explain_root_failure(Error error, const std::string& path) {
   if (error.os_error() == ENOENT) {
     return Error(ErrorKind::not_found, "repository directory " + path + " does not exist")
+        .with_condition(Condition::repository_directory_missing)
         .with_hint("mount it, or correct the storage path in the configuration; the first backup creates it");
   }
   if (error.os_error() == ENOTDIR || error.os_error() == ELOOP) {
     return Error(ErrorKind::refused, "repository directory " + path + " is a symbolic link or no directory")
+        .with_condition(Condition::repository_directory_unsafe)
         .with_hint("name the directory itself: readlink -f " + path);
   }
   return error;

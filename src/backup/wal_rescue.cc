@@ -1,0 +1,156 @@
+#include "backup/wal_rescue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "backup/wal_push.h"
+#include "base/file.h"
+#include "postgres/wal/segment_check.h"
+#include "postgres/wal/timeline_history.h"
+
+namespace spendsync::backup {
+
+namespace {
+
+constexpr size_t kHeaderBytes = 64;           // a long page header has 40
+constexpr size_t kHistoryFileMax = 1u << 20;  // a few lines
+
+class Rescue {
+ public:
+  Rescue(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
+         const WalRescueSettings& settings, std::stop_token stop)
+      : archive_(archive), identity_(identity), settings_(settings), stop_(std::move(stop)) {}
+
+  Result<WalRescue> run() {
+    auto names = TRY(list_directory(settings_.wal_directory));
+    for (const auto& name : names) {
+      if (classify_wal_file(name) == WalFileKind::history) TRY(save_history(name));
+    }
+    auto segments = TRY(begun_segments(names));
+    for (const auto& segment : segments) {
+      if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while saving WAL");
+      bool stored = TRY(is_stored(segment));
+      if (!stored) TRY(save_segment(segment, segment == segments.back()));
+    }
+    if (!segments.empty()) result_.newest = segments.back();
+    return std::move(result_);
+  }
+
+ private:
+  std::string path_of(const std::string& name) const { return settings_.wal_directory + "/" + name; }
+
+  /// Those whose first page says what their name says, oldest first.
+  Result<std::vector<SegmentName>> begun_segments(const std::vector<std::string>& names) const {
+    std::vector<SegmentName> segments;
+    for (const auto& file_name : names) {
+      if (classify_wal_file(file_name) != WalFileKind::segment) continue;
+      auto name = SegmentName::parse(file_name, identity_.wal_segment_size);
+      if (!name) continue;
+      auto file = TRY(open_file(path_of(file_name), O_RDONLY | O_NONBLOCK));
+      Bytes bytes(kHeaderBytes);
+      size_t size = TRY(read_at(file, 0, bytes, file_name));
+      auto header = postgres::read_segment_header(ByteView(bytes).first(size));
+      bool begun = header && header->system_identifier == identity_.system_identifier &&
+                   header->address == name->start(identity_.wal_segment_size) && fits(header->timeline, *name);
+      if (begun) segments.push_back(*name);
+    }
+    std::ranges::sort(segments);
+    return segments;
+  }
+
+  /// The segment in which a timeline forked off begins with a copy of the older one's (xlog.c, XLogInitNewTimeline).
+  bool fits(TimelineId in_header, SegmentName name) const {
+    if (in_header >= name.timeline) return in_header == name.timeline;
+    auto text = read_text_file(path_of(name.timeline.to_hex() + ".history"), kHistoryFileMax);
+    if (!text) return false;
+    auto history = postgres::parse_timeline_history(name.timeline, *text);
+    if (!history) return false;
+    Lsn fork = history->entries.back().begin;
+    return fork > name.start(identity_.wal_segment_size) && fork <= name.end(identity_.wal_segment_size);
+  }
+
+  Result<bool> is_stored(SegmentName name) {
+    auto known = stored_.find(name.timeline);
+    if (known == stored_.end()) {
+      auto ranges = TRY(archive_.segments(name.timeline));
+      known = stored_.emplace(name.timeline, std::move(ranges)).first;
+    }
+    return std::ranges::any_of(known->second, [&](const repository::SegmentRange& range) {
+      return range.first.number <= name.number && name.number <= range.last.number;
+    });
+  }
+
+  Result<void> save_history(const std::string& name) {
+    auto pushed = push_wal_file(archive_, identity_, {.path = path_of(name), .file_name = {}});
+    if (pushed) {
+      note_stored(name, *pushed);
+      return {};
+    }
+    if (pushed.error().is(ErrorKind::refused)) {
+      TimelineId timeline{static_cast<uint32_t>(std::stoul(name.substr(0, 8), nullptr, 16))};
+      auto text = TRY(read_text_file(path_of(name), kHistoryFileMax));
+      auto accepted = archive_.put_history(timeline, text);
+      if (accepted) {
+        result_.stored.push_back(name);
+        return {};
+      }
+    }
+    return keep_aside(name, pushed.error());
+  }
+
+  Result<void> save_segment(SegmentName segment, bool newest) {
+    auto name = segment.file_name(identity_.wal_segment_size);
+    auto pushed = push_wal_file(archive_, identity_, {.path = path_of(name), .file_name = {}});
+    if (pushed) {
+      note_stored(name, *pushed);
+      return {};
+    }
+    bool unfinished = pushed.error().is(ErrorKind::corrupt) || pushed.error().is(ErrorKind::refused);
+    if (unfinished && newest) {
+      auto partial = push_wal_file(archive_, identity_, {.path = path_of(name), .file_name = name + ".partial"});
+      if (partial) {
+        note_stored(name + ".partial", *partial);
+        return {};
+      }
+      return keep_aside(name, partial.error());
+    }
+    // An older timeline ended in the middle of its last segment: the next one begins with a copy of it.
+    if (unfinished && is_superseded(segment)) return {};
+    return keep_aside(name, pushed.error());
+  }
+
+  void note_stored(const std::string& name, const PushOutcome& pushed) {
+    if (pushed.outcome == repository::PutOutcome::stored) result_.stored.push_back(name);
+  }
+
+  bool is_superseded(SegmentName segment) const {
+    return exists(path_of(
+        SegmentName{TimelineId{segment.timeline.value + 1}, segment.number}.file_name(identity_.wal_segment_size)));
+  }
+
+  Result<void> keep_aside(const std::string& name, const Error& why) {
+    TRY(make_directories(settings_.aside_directory, 0700));
+    auto content = TRY(read_file(path_of(name), identity_.wal_segment_size));
+    TRY(replace_file(settings_.aside_directory + "/" + name, content, 0600));
+    result_.aside.push_back({name, why.message()});
+    return {};
+  }
+
+  repository::WalArchive& archive_;
+  const repository::ClusterIdentity& identity_;
+  const WalRescueSettings& settings_;
+  std::stop_token stop_;
+  std::map<TimelineId, std::vector<repository::SegmentRange>> stored_;
+  WalRescue result_;
+};
+
+}  // namespace
+
+Result<WalRescue> rescue_wal(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
+                             const WalRescueSettings& settings, std::stop_token stop) {
+  return Rescue(archive, identity, settings, std::move(stop)).run();
+}
+
+}  // namespace spendsync::backup

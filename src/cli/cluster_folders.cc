@@ -1,0 +1,39 @@
+#include "cli/cluster_folders.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spendsync::cli {
+
+Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folders(
+    Wiring& wiring, const std::optional<std::string>& asked) {
+  std::vector<std::unique_ptr<repository::Repository>> folders;
+  std::optional<SystemIdentifier> wanted;
+  if (asked) {
+    auto parsed = SystemIdentifier::parse(*asked);
+    if (!parsed) return std::move(parsed).error().with_hint("`list` shows the system identifiers there are");
+    wanted = *parsed;
+  }
+  auto present = TRY(wiring.open_repository(wanted));
+  auto adopted = present->adopted();
+  folders.push_back(std::move(present));
+  if (asked) return folders;
+  // Each has adopted all that came before it.
+  std::vector<std::unique_ptr<repository::Repository>> earlier;
+  for (auto identifier : adopted) {
+    auto folder = TRY(wiring.open_repository(identifier));
+    earlier.push_back(std::move(folder));
+  }
+  std::stable_sort(earlier.begin(), earlier.end(),
+                   [](const auto& a, const auto& b) { return a->adopted().size() > b->adopted().size(); });
+  for (auto& folder : earlier) folders.push_back(std::move(folder));
+  return folders;
+}
+
+std::string describe_earlier(const repository::Repository& repository) {
+  return fmt::format("the server before (system identifier {}, PostgreSQL {})",
+                     repository.identity().system_identifier.to_string(), repository.identity().major_version);
+}
+
+}  // namespace spendsync::cli

@@ -1,0 +1,19 @@
+// The folders of the configured cluster: the present server's and those that it has adopted.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cli/wiring.h"
+
+namespace spendsync::cli {
+
+/// The present server's first, then those before it, the newest first. With `asked` (--system-identifier), that alone.
+/// Errors: invalid for what is no system identifier; those of opening.
+Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folders(
+    Wiring& wiring, const std::optional<std::string>& asked);
+
+/// "the server before (system identifier 7301..., PostgreSQL 14)"
+std::string describe_earlier(const repository::Repository& repository);
+
+}  // namespace spendsync::cli

@@ -1,0 +1,173 @@
+// spendsync-backup keys kit [--output FILE] [--html] [--with-secret] and keys import-kit --output FILE [TYPED]
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/host_name.h"
+#include "cli/recovery_kit.h"
+#include "cli/typed_key.h"
+#include "crypto/secret_file.h"
+#include "repository/catalog.h"
+#include "repository/key_inventory.h"
+
+namespace spendsync::cli {
+namespace {
+
+/// Double quotes, as YAML and JSON write them alike.
+std::string yaml_text(const std::string& text) { return Json(text).dump(); }
+
+const config::KeyFile* first_key_file(const config::Config& config) {
+  for (const auto& key : config.encryption.keys) {
+    if (const auto* file = std::get_if<config::KeyFile>(&key)) return file;
+  }
+  return nullptr;
+}
+
+/// Only what a restore needs: everything else has a default, and a bare machine has no server to ask.
+std::string smallest_configuration(const Wiring& wiring, const std::string& repository) {
+  const auto& config = wiring.config();
+  const auto* key = first_key_file(config);
+  std::string text = "version: 1\n";
+  text += "cluster: " + yaml_text(config.cluster) + "\n";
+  text += "storage: { primary: { type: directory, path: " + yaml_text(repository) + " } }\n";
+  if (key != nullptr) text += "encryption: { keys: [ { type: key-file, path: " + yaml_text(key->path) + " } ] }\n";
+  if (config.schedules.timezone.name() != "UTC") {
+    text += "schedules: { timezone: " + yaml_text(config.schedules.timezone.name()) + " }\n";
+  }
+  return text;
+}
+
+std::vector<KitKey> kit_keys(const std::vector<ConfiguredKey>& configured,
+                             const std::vector<repository::KeyEntry>& data_keys) {
+  std::vector<KitKey> keys;
+  for (const auto& key : configured) {
+    KitKey shown{key.type, key.place, !key.opens, 0};
+    if (key.id) {
+      const repository::WrapperName name{key.type, *key.id};
+      shown.name = name.to_string();
+      shown.opens = static_cast<size_t>(std::ranges::count_if(data_keys, [&](const auto& k) { return k.has(name); }));
+    }
+    keys.push_back(std::move(shown));
+  }
+  return keys;
+}
+
+std::vector<std::string> contacts_of(const config::Contacts& contacts) {
+  std::vector<std::string> lines;
+  auto add = [&](const char* role, const std::string& who) {
+    if (!who.empty()) lines.push_back(std::string(role) + ": " + who);
+  };
+  add("database administrator", contacts.database_administrator);
+  add("system administrator", contacts.system_administrator);
+  add("cloud infrastructure team", contacts.cloud_infrastructure_team);
+  return lines;
+}
+
+Result<KitFacts> collect_facts(const Process& process, Wiring& wiring) {
+  auto repository = TRY(wiring.open_repository());
+  const auto keys = TRY(repository::read_key_inventory(*repository, process.stop));
+  const auto catalog = TRY(repository::Catalog::load(*repository, process.stop));
+  const auto& config = wiring.config();
+  const auto& identity = repository->identity();
+  KitFacts facts;
+  facts.cluster = identity.cluster;
+  facts.system_identifier = identity.system_identifier.to_string();
+  facts.major_version = identity.major_version;
+  facts.repository = wiring.store().description();
+  facts.repository_id = repository->id();
+  facts.host = host_name();
+  facts.configuration_file = wiring.loaded().file;
+  facts.data_directory = config.database.data_directory.value_or("");
+  facts.restore_directory = config.restore.target_directory;
+  for (const auto& backup : catalog.backups()) {
+    if (backup.summary) facts.newest_backup = std::max(facts.newest_backup, backup.label.text());
+  }
+  facts.configuration = smallest_configuration(wiring, facts.repository);
+  facts.keys = kit_keys(examine_configured_keys(config, process.random, process.clock), keys);
+  facts.data_keys = keys.size();
+  if (const auto* file = first_key_file(config)) facts.secret_path = file->path;
+  facts.contacts = contacts_of(config.contacts);
+  facts.version = SSB_VERSION;
+  facts.printed = process.clock.now();
+  return facts;
+}
+
+Result<std::vector<std::string>> secret_lines(const std::string& path) {
+  if (path.empty()) {
+    return Error(ErrorKind::refused, "no key file is configured: there is no secret that a kit could hold");
+  }
+  const crypto::SecretFileWords words{"key file", "bring it back from where you keep it", "name the key file"};
+  auto content = TRY(crypto::read_secret_file(path, words, Secret::kSize));
+  if (content.size() != Secret::kSize) return Error(ErrorKind::refused, "key file " + path + " is no key of 32 bytes");
+  const Secret key(content.view());
+  return typed_key_lines(key, key_file_id(key));
+}
+
+/// A new file of mode 0600: a kit is never written over another file.
+Result<void> write_new_file(const std::string& path, ByteView content) {
+  auto file = open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!file && file.error().is(ErrorKind::already_exists)) {
+    return Error(ErrorKind::refused, path + " exists; nothing is written over it").with_hint("choose another --output");
+  }
+  auto opened = TRY(std::move(file));
+  TRY(write_all(opened, content, path));
+  TRY(sync_file(opened, path));
+  return opened.close();
+}
+
+/// From a file, or from standard input up to its end.
+Result<crypto::WipedBytes> read_typed(const std::optional<std::string>& path) {
+  constexpr size_t kTypedMax = 64u << 10;
+  Fd input;
+  if (path) input = TRY(open_file(*path, O_RDONLY | O_NOCTTY));
+  crypto::WipedBytes text{Bytes(kTypedMax)};
+  size_t size = 0;
+  while (size < text.size()) {
+    const auto got = ::read(path ? input.get() : STDIN_FILENO, text.mutable_view().data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error::from_errno(errno, "reading " + path.value_or("standard input"));
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  text.truncate(size);
+  return text;
+}
+
+}  // namespace
+
+Result<int> run_keys_kit(const Process& process, const KeysKitOptions& options) {
+  auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
+  auto facts = TRY(collect_facts(process, *wiring));
+  if (options.with_secret) facts.secret_lines = TRY(secret_lines(facts.secret_path));
+  const auto page = make_kit(facts);
+  auto text = options.html ? kit_html(page) : kit_text(page);
+  if (options.output) {
+    TRY(write_new_file(*options.output, as_bytes(text)));
+    process.output.line("the recovery kit is in " + *options.output + ": print it, then " +
+                        (page.secret ? "shred the file: it holds the key" : "keep it away from this server"));
+  } else if (!process.output.json()) {
+    std::fputs(text.c_str(), stdout);
+  }
+  Json json;
+  json.set("output", options.output ? Json(*options.output) : Json()).set("holds_secret", page.secret);
+  json.set("repository_id", facts.repository_id).set("configuration", facts.configuration);
+  process.output.summary("keys kit", std::move(json), kDone);
+  wipe(MutableBytes(reinterpret_cast<std::byte*>(text.data()), text.size()));
+  return kDone;
+}
+
+Result<int> run_keys_import_kit(const Process& process, const KeysImportKitOptions& options) {
+  const auto typed = TRY(read_typed(options.typed));
+  const auto key = TRY(parse_typed_key(as_text(typed.view())));
+  TRY(write_new_file(options.output, key.view()));
+  const auto id = key_file_id(key);
+  process.output.line("key file " + options.output + " is written; its id is " + id);
+  process.output.summary("keys import-kit", Json().set("output", options.output).set("id", id), kDone);
+  return kDone;
+}
+
+}  // namespace spendsync::cli

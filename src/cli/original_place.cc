@@ -1,0 +1,221 @@
+#include "cli/original_place.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/process_identity.h"
+#include "base/subprocess.h"
+#include "base/time.h"
+#include "postgres/server_process.h"
+
+namespace spendsync::cli {
+
+namespace {
+
+constexpr std::chrono::seconds kStopTimeout(60);
+constexpr std::chrono::seconds kStartTimeout(3600);
+constexpr std::chrono::milliseconds kPoll(100);
+
+Json to_json(const InPlaceState& state) {
+  Json json = Json::object();
+  json.set("was_running", state.was_running)
+      .set("server_options", state.server_options)
+      .set("stamp", state.stamp)
+      .set("moved_to", state.moved_to)
+      .set("timeline", state.timeline)
+      .set("restored", state.restored);
+  return json;
+}
+
+Result<InPlaceState> parse_state(const std::string& path) {
+  auto text = TRY(read_text_file(path));
+  auto json = TRY(Json::parse(text));
+  InPlaceState state;
+  state.was_running = TRY(json.boolean("was_running"));
+  state.server_options = TRY(json.text("server_options"));
+  state.stamp = TRY(json.text("stamp"));
+  state.moved_to = TRY(json.text("moved_to"));
+  uint64_t timeline = TRY(json.unsigned_integer("timeline"));
+  state.timeline = static_cast<uint32_t>(timeline);
+  state.restored = TRY(json.boolean("restored"));
+  return state;
+}
+
+std::string parent_of(const std::string& path) {
+  auto parent = path.substr(0, path.find_last_of('/'));
+  return parent.empty() ? "/" : parent;
+}
+
+}  // namespace
+
+Result<OriginalPlace> OriginalPlace::look(Settings settings, const Clock& clock) {
+  OriginalPlace place(std::move(settings), clock);
+  auto file = place.data() + "/" + restore::kInPlaceFile;
+  if (exists(file)) {
+    place.state_ = TRY_CONTEXT(parse_state(file), "reading what an interrupted restore left in " + file);
+  } else {
+    place.state_.stamp = format_compact_utc(clock.now());
+  }
+  auto staged = place.data() + ".files";
+  if (place.unfinished() || !exists(staged)) return place;
+  auto names = TRY(list_directory(staged));
+  if (names.empty()) return place;
+  return Error(ErrorKind::refused, fmt::format("{} is not empty: captured files would be staged there", staged))
+      .with_hint("move it elsewhere, or restore with --database-only");
+}
+
+bool OriginalPlace::exists_with_files() const {
+  auto names = list_directory(data());
+  return names && !names->empty();
+}
+
+bool OriginalPlace::unfinished() const { return exists(data() + "/" + restore::kUnfinishedMarker); }
+
+// ---- the server
+
+Result<bool> OriginalPlace::stop_server(std::stop_token stop) {
+  if (!exists(data())) return false;
+  bool running = TRY(postgres::is_running(data()));
+  if (!unfinished() && running) {
+    state_.was_running = true;
+    auto options = read_text_file(data() + "/postmaster.opts");
+    if (options) state_.server_options = *options;
+    TRY(save_state());
+  }
+  if (!running) return false;
+  Command command;
+  command.arguments = {settings_.bin_directory + "/pg_ctl",  "-D",  data(), "-m", "immediate", "-w", "-t",
+                       std::to_string(kStopTimeout.count()), "stop"};
+  auto stopped = run_checked(command, stop, kStopTimeout + std::chrono::seconds(10));
+  if (!stopped && stop.stop_requested()) return std::move(stopped).error();
+  TRY(wait_until_ended(stop));
+  return true;
+}
+
+/// Backends that outlived their postmaster end by themselves as soon as they notice.
+Result<void> OriginalPlace::wait_until_ended(std::stop_token stop) const {
+  auto deadline = clock_->monotonic() + kStopTimeout;
+  while (true) {
+    bool running = TRY(postgres::is_running(data()));
+    if (!running) return {};
+    if (clock_->monotonic() > deadline) {
+      return Error(ErrorKind::conflict, fmt::format("the server on {} does not stop", data()))
+          .with_hint("stop it by hand, then run the same command again");
+    }
+    TRY(clock_->sleep_for(kPoll, stop));
+  }
+}
+
+/// pg_ctl restart takes the options out of postmaster.opts, as an operator's would.
+Result<void> OriginalPlace::start_server(std::stop_token stop) const {
+  auto log = data() + "/restore-start.log";
+  bool known = !state_.server_options.empty();
+  if (known) TRY(replace_file(data() + "/postmaster.opts", as_bytes(state_.server_options), 0600));
+  Command command;
+  command.arguments = {
+      settings_.bin_directory + "/pg_ctl", "-D", data(), "-l", log, "-w", "-t", std::to_string(kStartTimeout.count()),
+      known ? "restart" : "start"};
+  auto started = run_checked(command, stop, kStartTimeout);
+  if (started) return {};
+  return std::move(started)
+      .error()
+      .with_context("starting the restored server")
+      .with_hint(fmt::format("it is recovered and stopped; its log is {}", log));
+}
+
+// ---- moving aside
+
+Result<void> OriginalPlace::save_state() const { return save_state_in(data()); }
+
+Result<void> OriginalPlace::save_state_in(const std::string& directory) const {
+  auto text = to_json(state_).dump(true) + "\n";
+  return replace_file(directory + "/" + restore::kInPlaceFile, as_bytes(text), 0600);
+}
+
+Result<void> OriginalPlace::forget_state() const {
+  auto path = data() + "/" + restore::kInPlaceFile;
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error::from_errno(errno, "cannot remove " + path);
+  return sync_directory(data());
+}
+
+Result<void> OriginalPlace::check_movable() const {
+  if (!exists(data())) return {};
+  PrivilegedRestores parents_may_belong_to_root;
+  auto parent = parent_of(data());
+  struct stat here {};
+  struct stat above {};
+  if (::stat(data().c_str(), &here) != 0 || ::stat(parent.c_str(), &above) != 0) {
+    return Error::from_errno(errno, "cannot look at " + data());
+  }
+  bool mount_point = here.st_dev != above.st_dev;
+  if (!mount_point && ::faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+  return Error(ErrorKind::refused,
+               fmt::format("{} cannot be moved aside: {}", data(),
+                           mount_point ? std::string("it is a mount point") : parent + " cannot be written"))
+      .with_hint("--delta rewrites it where it lies");
+}
+
+Result<void> OriginalPlace::move_aside(const restore::RestorePlan& plan) {
+  PrivilegedRestores parents_may_belong_to_root;
+  auto fresh = data() + ".before-" + state_.stamp;
+  if (exists(fresh)) {  // of an attempt that was killed before the exchange
+    auto names = TRY(list_directory(fresh));
+    for (const auto& name : names) {
+      if (name != restore::kInPlaceFile && name != restore::kUnfinishedMarker) {
+        return Error(ErrorKind::refused, fmt::format("{} exists already", fresh)).with_hint("move it elsewhere");
+      }
+    }
+    TRY(remove_tree(fresh));
+  }
+  TRY(move_tablespaces(plan));
+  bool there = exists(data());
+  state_.moved_to = there ? fresh : "";
+  TRY(make_directories(fresh, 0700));
+  TRY(save_state_in(fresh));
+  TRY(replace_file(fresh + "/" + restore::kUnfinishedMarker, {}, 0600));
+  if (there) {
+    TRY(exchange(fresh));
+  } else if (::rename(fresh.c_str(), data().c_str()) != 0) {
+    return Error::from_errno(errno, fmt::format("cannot rename {} to {}", fresh, data()));
+  }
+  return sync_directory(parent_of(data()));
+}
+
+Result<void> OriginalPlace::exchange(const std::string& fresh) const {
+  if (::renameat2(AT_FDCWD, data().c_str(), AT_FDCWD, fresh.c_str(), RENAME_EXCHANGE) == 0) return {};
+  if (errno == EINVAL || errno == ENOSYS) {  // a file system without exchange: a kill in between leaves no directory
+    auto waiting = fresh + ".new";
+    if (::rename(fresh.c_str(), waiting.c_str()) == 0 && ::rename(data().c_str(), fresh.c_str()) == 0 &&
+        ::rename(waiting.c_str(), data().c_str()) == 0) {
+      return {};
+    }
+  }
+  auto error = Error::from_errno(errno, fmt::format("cannot rename {}", data()));
+  TRY(remove_tree(fresh));
+  return Error(ErrorKind::refused, error.message())
+      .with_hint("the old data directory cannot be moved aside: --delta rewrites it where it lies");
+}
+
+/// Inside their own locations, which may be mount points and may serve other versions.
+Result<void> OriginalPlace::move_tablespaces(const restore::RestorePlan& plan) const {
+  const auto& backup = plan.target.backup;
+  auto version = fmt::format("PG_{}_{}", backup.major_version, backup.catalog_version);
+  for (const auto& tablespace : plan.tablespaces) {
+    auto old = tablespace.location + "/" + version;
+    if (tablespace.chosen || !exists(old)) continue;
+    auto aside = old + ".before-" + state_.stamp;
+    if (::rename(old.c_str(), aside.c_str()) != 0) {
+      return Error::from_errno(errno, fmt::format("cannot rename {} to {}", old, aside));
+    }
+    TRY(sync_directory(tablespace.location));
+  }
+  return {};
+}
+
+}  // namespace spendsync::cli

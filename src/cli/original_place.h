@@ -1,0 +1,70 @@
+// The data directory that a restore in place replaces, and the server on it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "restore/plan.h"
+
+namespace spendsync::cli {
+
+/// What must be known after a kill to go on where an in-place restore was (kInPlaceFile).
+struct InPlaceState {
+  bool was_running = false;    // before the first attempt
+  std::string server_options;  // postmaster.opts: how it was started
+  std::string stamp;           // of the first attempt, in the names of what is moved aside
+  std::string moved_to;        // the old data directory; empty: rewritten, or there was none
+  uint32_t timeline = 0;       // of the server's newest WAL; 0: it had none
+  bool restored = false;       // all is done but the start
+};
+
+/// One thread. Paths are absolute and without links.
+class OriginalPlace {
+ public:
+  struct Settings {
+    std::string data;
+    std::string bin_directory;
+  };
+  /// Reads the state that a killed attempt left. Errors: refused when something that no restore of this program made
+  /// lies where captured files are staged (<data>.files).
+  static Result<OriginalPlace> look(Settings settings, const Clock& clock);
+
+  const std::string& data() const { return settings_.data; }
+  InPlaceState& state() { return state_; }
+  bool exists_with_files() const;
+  /// The directory holds an unfinished restore: the old one is aside or being rewritten already.
+  bool unfinished() const;
+  std::string aside_wal() const { return settings_.data + ".unarchived-wal"; }
+  std::string kept_files() const { return settings_.data + ".files.before-" + state_.stamp; }
+
+  /// Remembers whether it runs, and stops it: immediate, since the checkpoint of a clean shutdown may recycle WAL that
+  /// is not archived yet, and only WAL counts here. Waits for processes that outlived their postmaster.
+  /// True when it ran. Errors: conflict when it does not end.
+  Result<bool> stop_server(std::stop_token stop);
+  /// Whether move_aside() can be expected to succeed. Errors: refused for a mount point and where the directory above
+  /// cannot be written: hint --delta.
+  Result<void> check_movable() const;
+  /// The data directory, and in each tablespace the directory of this version, get another name; an empty one that is
+  /// marked as unfinished takes the data directory's place in the same instant. Durable.
+  /// Errors: refused when the directory cannot be renamed (a mount point, another's parent directory): hint --delta.
+  Result<void> move_aside(const restore::RestorePlan& plan);
+  /// For the same place rewritten.
+  Result<void> save_state() const;
+  Result<void> forget_state() const;
+  /// As it was started before.
+  Result<void> start_server(std::stop_token stop) const;
+
+ private:
+  OriginalPlace(Settings settings, const Clock& clock) : settings_(std::move(settings)), clock_(&clock) {}
+  Result<void> save_state_in(const std::string& directory) const;
+  Result<void> wait_until_ended(std::stop_token stop) const;
+  Result<void> move_tablespaces(const restore::RestorePlan& plan) const;
+  Result<void> exchange(const std::string& fresh) const;
+
+  Settings settings_;
+  const Clock* clock_;
+  InPlaceState state_;
+};
+
+}  // namespace spendsync::cli

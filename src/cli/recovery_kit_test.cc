@@ -1,0 +1,91 @@
+#include "cli/recovery_kit.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "base/testing.h"
+
+namespace spendsync::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+KitFacts sample() {
+  KitFacts facts;
+  facts.cluster = "spendsync";
+  facts.system_identifier = "7300000000000000001";
+  facts.major_version = 15;
+  facts.repository = "/var/lib/spendsync/backups";
+  facts.repository_id = "00112233445566778899aabbccddeeff";
+  facts.host = "db1.example.com";
+  facts.configuration_file = "/etc/spendsync/backup/backup-config.yml";
+  facts.data_directory = "/var/lib/postgresql/15/main";
+  facts.restore_directory = "/var/lib/spendsync/restore";
+  facts.newest_backup = "20240315T000000Z-full";
+  facts.configuration = "version: 1\ncluster: \"spendsync\"\nstorage: { primary: { type: directory, path: \"/x\" } }\n";
+  facts.keys = {{"key-file e5be69e61b779b27", "/etc/spendsync/backup/repository.key", false, 12},
+                {"escrow 7b97094ca4e644f7b7043362e1d8a293", "/etc/spendsync/backup/escrow.pem", true, 10}};
+  facts.data_keys = 12;
+  facts.secret_path = "/etc/spendsync/backup/repository.key";
+  facts.contacts = {"database administrator: Ann, +1 555 0100", "system administrator: Bob <bob@example.com>"};
+  facts.version = "1.2.3";
+  facts.printed = Timestamp(std::chrono::seconds(1'710'460'800));
+  return facts;
+}
+
+size_t count_lines(const std::string& text) { return static_cast<size_t>(std::ranges::count(text, '\n')); }
+
+size_t widest_line(const std::string& text) {
+  size_t widest = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const auto end = text.find('\n', begin);
+    widest = std::max(widest, end - begin);
+    begin = end + 1;
+  }
+  return widest;
+}
+
+TEST(RecoveryKit, SaysAllThatIsNeededOnOnePage) {
+  const auto text = kit_text(make_kit(sample()));
+  for (const char* fact :
+       {"/var/lib/spendsync/backups on host db1.example.com", "00112233445566778899aabbccddeeff", "7300000000000000001",
+        "PostgreSQL 15", "key-file e5be69e61b779b27", "opens everything", "opens 10 of 12 data keys",
+        "private half kept", "20240315T000000Z-full", "printed 2024-03-15 by spendsync-backup 1.2.3",
+        "It holds no secret", "restore --latest --target /var/lib/spendsync/restore/data", "--escrow-key FILE",
+        "Ann, +1 555 0100"}) {
+    EXPECT_THAT(text, HasSubstr(fact));
+  }
+  EXPECT_LE(count_lines(text), 62u) << "a sheet of A4 has 62 lines of text at 10 points";
+  EXPECT_LE(widest_line(text), 100u);
+}
+
+TEST(RecoveryKit, WarnsWhereItHoldsTheKeyAndStillFits) {
+  auto facts = sample();
+  facts.secret_lines = {"key 1: a", "key 2: b", "key 3: c", "key 4: d", "key id: e"};
+  const auto page = make_kit(facts);
+  EXPECT_TRUE(page.secret);
+  const auto text = kit_text(page);
+  EXPECT_THAT(text, HasSubstr("IT HOLDS THE KEY"));
+  EXPECT_THAT(text, Not(HasSubstr("It holds no secret")));
+  EXPECT_THAT(text, HasSubstr("  key 4: d\n"));
+  EXPECT_THAT(text, HasSubstr("keys import-kit --output /etc/spendsync/backup/repository.key"));
+  EXPECT_LE(count_lines(text), 70u);
+  EXPECT_THAT(kit_html(page), HasSubstr("class=\"secret\""));
+}
+
+TEST(RecoveryKit, HtmlStandsAloneAndEscapes) {
+  const auto html = kit_html(make_kit(sample()));
+  EXPECT_THAT(html, HasSubstr("Bob &lt;bob@example.com&gt;"));
+  EXPECT_THAT(html, Not(HasSubstr("<bob@")));
+  for (const char* reference : {"http", "src=", "href=", "url(", "@import", "<script"}) {
+    EXPECT_THAT(html, Not(HasSubstr(reference)));
+  }
+  for (const char* tag : {"html", "body", "head", "style", "h1", "table", "pre"}) {
+    EXPECT_THAT(html, HasSubstr("</" + std::string(tag) + ">"));
+  }
+}
+
+}  // namespace
+}  // namespace spendsync::cli

@@ -1,0 +1,88 @@
+#include "cli/recovery_state.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace spendsync::cli {
+namespace {
+
+using restore::RecoveryWindow;
+
+/// As `restore --latest` chooses.
+std::optional<RecoveryWindow> furthest(const std::vector<RecoveryWindow>& windows) {
+  std::optional<RecoveryWindow> best;
+  for (const auto& window : windows) {
+    auto reach = [](const RecoveryWindow& w) { return std::tuple(w.until, w.end, w.timeline, w.backup->stopped); };
+    if (!best || reach(*best) < reach(window)) best = window;
+  }
+  return best;
+}
+
+/// The latest moment that any record states.
+std::optional<Timestamp> newest_record(const RecoveryState& state) {
+  std::optional<Timestamp> newest;
+  auto take = [&](Timestamp moment) { newest = newest ? std::max(*newest, moment) : moment; };
+  for (const auto& backup : state.inventory->backups) take(backup.stopped);
+  for (const auto& log : state.inventory->logs) take(log.finished);
+  return newest;
+}
+
+}  // namespace
+
+const repository::ManifestSummary* RecoveryState::newest_full() const {
+  const repository::ManifestSummary* newest = nullptr;
+  for (const auto& backup : inventory->backups) {
+    if (backup.type() == BackupType::full && backup.complete()) newest = &backup;  // ascending
+  }
+  return newest;
+}
+
+const repository::LogRecord* RecoveryState::newest_log() const {
+  return inventory->logs.empty() ? nullptr : &inventory->logs.back();
+}
+
+Result<RecoveryState> read_recovery_state(repository::Repository& repository, const TimeZone& zone,
+                                          std::stop_token stop) {
+  const auto catalog = TRY(repository::Catalog::load(repository, stop));
+  RecoveryState state;
+  state.inventory = std::make_unique<restore::BackupInventory>(restore::read_inventory(catalog));
+  state.unfinished = catalog.unfinished();
+  state.chain = TRY(repository::check_chain(repository, catalog, stop));
+  repository::WalArchive archive(repository, {});
+  auto coverage = TRY(restore::WalCoverage::load(archive, repository.identity(), stop));
+  restore::TargetResolution resolution({.zone = zone}, *state.inventory, coverage, stop);
+  const auto windows = TRY(resolution.windows());
+  state.best = furthest(windows);
+  state.segment_size = coverage.segment_size();
+  if (state.best) {
+    const auto path = coverage.path_to(state.best->timeline);
+    state.replay_bytes = coverage.stored_bytes(path, state.best->backup->start.lsn, state.best->end);
+  }
+  return state;
+}
+
+BackupFacts backup_facts(const RecoveryState& state, const config::Config& config, Timestamp now,
+                         const std::optional<postgres::ServerInfo>& server) {
+  BackupFacts facts;
+  facts.now = now;
+  facts.plan = {.full_every = config.schedules.full.cron.longest_gap(),
+                .logs_every = config.schedules.transaction_logs.cron.longest_gap(),
+                .grace = config.monitoring.thresholds.backup_duration,
+                .rpo = config.objectives.rpo};
+  if (const auto* full = state.newest_full()) facts.newest_full = full->started;
+  for (const auto& entry : state.inventory->unreadable) {
+    facts.damaged.push_back(entry.label.text() + ": " + entry.why.message());
+  }
+  for (const auto& finding : state.chain) facts.damaged.push_back(finding.key + ": " + finding.what);
+  facts.newest_record = newest_record(state);
+  facts.unfinished = state.unfinished.size();
+  if (!state.best) return facts;
+  facts.restorable_until = state.best->until;
+  if (server) facts.lag = WalLag{.server = server->current_lsn, .stored = state.best->end};
+  if (state.best->missing) {
+    facts.missing_wal = state.best->missing->file_name(state.segment_size);
+  }
+  return facts;
+}
+
+}  // namespace spendsync::cli

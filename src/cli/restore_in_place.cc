@@ -1,0 +1,254 @@
+// spendsync-backup restore ... --in-place
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+#include "backup/wal_rescue.h"
+#include "cli/exit_code.h"
+#include "cli/original_place.h"
+#include "cli/restore_steps.h"
+#include "cli/service_user.h"
+#include "postgres/installation.h"
+#include "postgres/server_process.h"
+#include "restore/captured_put_back.h"
+
+namespace spendsync::cli {
+namespace {
+
+Result<std::string> configured_place(const Wiring& wiring) {
+  const auto& configured = wiring.config().database.data_directory;
+  if (!configured) {
+    return Error(ErrorKind::invalid, "--in-place needs to know where the database lies")
+        .with_hint("set database.data_directory in " + wiring.loaded().file)
+        .with_exit_code(kUsage);
+  }
+  std::unique_ptr<char, decltype(&std::free)> real(::realpath(configured->c_str(), nullptr), &std::free);
+  return restore::normalize_target(real ? std::string(real.get()) : *configured);
+}
+
+/// Refuses a directory that is another cluster's, before anything else is done.
+Result<std::unique_ptr<repository::Repository>> open_repository_of(Wiring& wiring, const std::string& data) {
+  std::optional<SystemIdentifier> identifier;
+  bool unfinished = exists(data + "/" + restore::kUnfinishedMarker);
+  auto names = exists(data) ? list_directory(data) : Result<std::vector<std::string>>(std::vector<std::string>{});
+  if (!names) return std::move(names).error();
+  if (!unfinished && !names->empty()) identifier = TRY(restore::identify_data_directory(data));
+  auto repository = wiring.open_repository(identifier);
+  if (repository || !identifier || !repository.error().is(ErrorKind::not_found)) return repository;
+  return Error(ErrorKind::refused, fmt::format("{} is of the cluster with system identifier {}: the repository holds "
+                                               "nothing of it",
+                                               data, identifier->to_string()))
+      .with_hint("restore into a new directory with --target DIR");
+}
+
+Result<void> confirm(const Process& process, const std::string& cluster, const std::string& data, bool yes) {
+  if (yes) return {};
+  if (::isatty(STDIN_FILENO) == 0) {
+    return Error(ErrorKind::refused, fmt::format("--in-place replaces {}, and nobody can be asked here", data))
+        .with_hint("say --yes when that is meant");
+  }
+  std::cerr << fmt::format("\nThis stops the server on {} and replaces it.\nType the cluster's name ({}) to go on: ",
+                           data, cluster)
+            << std::flush;
+  std::string typed;
+  std::getline(std::cin, typed);
+  if (typed == cluster) return {};
+  process.output.remark("nothing was changed");
+  return Error(ErrorKind::refused, "the cluster's name was not typed");
+}
+
+/// One restore in place, step by step.
+class InPlaceRestore {
+ public:
+  InPlaceRestore(const Process& process, Wiring& wiring, const RestoreOptions& options,
+                 const restore::RestoreRequest& request, repository::Repository& repository, OriginalPlace place)
+      : process_(process),
+        wiring_(wiring),
+        options_(options),
+        request_(request),
+        repository_(repository),
+        place_(std::move(place)) {}
+
+  Result<int> run() {
+    if (place_.state().restored && !place_.unfinished()) return start_only();
+    auto plan = TRY(make_plan());
+    print_plan(process_, plan, zone());
+    if (options_.plan_only) {
+      process_.output.remark("before that, WAL that is not archived yet is saved, and the plan reaches to its end");
+      process_.output.summary("restore", Json().set("plan", restore::to_json(plan, zone())), kDone);
+      return kDone;
+    }
+    TRY(check_plan_id(options_, plan));
+    TRY(restore::check_space(plan));
+    if (!options_.delta && !place_.unfinished()) TRY(place_.check_movable());
+    TRY(confirm(process_, plan.cluster, place_.data(), options_.yes));
+    bool stopped = TRY(place_.stop_server(process_.stop));
+    if (stopped) process_.output.remark("stopped the server on " + place_.data());
+    if (!place_.unfinished()) TRY(save_wal());
+    plan = TRY_CONTEXT(make_plan(), "the server was stopped and its WAL saved, nothing else was changed");
+    TRY(check_reach(plan));
+    process_.output.remark(fmt::format("recovering to {}, state of {}", restore::describe_target(plan.target),
+                                       format_utc(plan.target.reached)));
+    if (!place_.unfinished() && !options_.delta) TRY(place_.move_aside(plan));
+    return execute(plan);
+  }
+
+ private:
+  const TimeZone& zone() const { return wiring_.config().schedules.timezone; }
+
+  Result<restore::RestorePlan> make_plan() {
+    auto settings = prepare_settings(wiring_);
+    settings.target = place_.data();
+    settings.in_place = true;
+    settings.existing = options_.delta ? restore::Existing::rewritten : restore::Existing::moved_aside;
+    if (exists(place_.aside_wal())) settings.aside = place_.aside_wal();
+    for (const auto& words : options_.tablespaces) {
+      auto mapping = TRY(restore::parse_tablespace_mapping(words));
+      settings.tablespaces.push_back(std::move(mapping));
+    }
+    // The end of WAL is that of this server, whatever other timelines the repository holds.
+    auto request = request_;
+    bool own_end = request.target == restore::RestoreRequest::Target::latest && !request.timeline;
+    if (own_end && place_.state().timeline != 0) request.timeline = TimelineId{place_.state().timeline};
+    return restore::prepare_restore(repository_, request, settings, process_.stop);
+  }
+
+  /// Where WAL is missing before the server's newest, its newest commits would be left behind without a word.
+  Result<void> check_reach(const restore::RestorePlan& plan) const {
+    bool own_end = request_.target == restore::RestoreRequest::Target::latest && !request_.timeline;
+    if (!own_end || !newest_ || exists(place_.aside_wal())) return {};
+    if (plan.target.needed_until >= newest_->start(plan.wal.segment_size)) return {};
+    return Error(
+               ErrorKind::refused,
+               fmt::format("the server's newest WAL is segment {}, but from the backup on there is WAL up to {} only: "
+                           "later commits would be lost",
+                           newest_->file_name(plan.wal.segment_size), plan.target.needed_until.to_string()))
+        .with_hint(fmt::format("the server was stopped and nothing else was changed; to lose them knowingly, say "
+                               "--target-timeline {}",
+                               plan.target.recovery.timeline.value));
+  }
+
+  /// The newest commits are in no archive yet.
+  Result<void> save_wal() {
+    auto directory = place_.data() + "/pg_wal";
+    if (!exists(directory)) return {};
+    repository::WalArchive archive(
+        repository_, {.compression = wiring_.compression(), .threads = std::min(4u, wiring_.workers(std::nullopt))});
+    auto rescued = TRY_CONTEXT(
+        backup::rescue_wal(archive, repository_.identity(),
+                           {.wal_directory = directory, .aside_directory = place_.aside_wal()}, process_.stop),
+        "saving the server's WAL before it is replaced");
+    newest_ = rescued.newest;
+    if (newest_) place_.state().timeline = newest_->timeline.value;
+    if (!rescued.stored.empty()) {
+      process_.output.line(fmt::format("saved {} WAL file(s) of the old server into the repository, the last is {}",
+                                       rescued.stored.size(), rescued.stored.back()));
+    }
+    for (const auto& kept : rescued.aside) {
+      process_.log.warning(
+          fmt::format("the repository did not take {}: it is kept in {}", kept.name, place_.aside_wal()),
+          {{"why", kept.why}});
+    }
+    return {};
+  }
+
+  Result<int> execute(const restore::RestorePlan& plan) {
+    // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
+    auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
+    const auto program = TRY(reachable_program(directory.path()));
+    auto settings = TRY(execute_settings(wiring_, options_, program));
+    settings.make_configuration = !finds_configuration_elsewhere(plan);
+    settings.put_back = [&] { return put_back(plan); };
+    const auto broker = TRY(provide_escrow_key(process_, wiring_, options_, directory.path(), settings));
+    if (options_.delta && !place_.unfinished()) TRY(place_.save_state());
+    auto progress = process_.output.progress("restore");
+    auto report = TRY(restore::execute_restore(repository_, plan, settings, *progress, process_.stop));
+    if (plan.ending != restore::Ending::before_recovery && place_.state().was_running) {
+      progress->begin_phase("starting", 0, 0);
+      TRY(place_.start_server(process_.stop));
+      report.running = true;
+      report.notes.emplace_back(
+          "it was started by this program: where a service manager runs it, stop it and start the service");
+    }
+    progress->finish();
+    remember_duration(process_, wiring_, plan, report);
+    TRY(place_.forget_state());
+    if (!place_.state().moved_to.empty()) {
+      report.notes.push_back("the old data directory is " + place_.state().moved_to + ": remove it when all is well");
+    }
+    report.notes.emplace_back("take a full backup now: the server goes on on a new timeline");
+    Json fields = restore::to_json(report, zone());
+    fields.set("moved_to", place_.state().moved_to.empty() ? Json() : Json(place_.state().moved_to));
+    return print_report(process_, report, zone(), std::move(fields));
+  }
+
+  /// Killed between the end of the restore and the start of the server.
+  Result<int> start_only() {
+    if (place_.state().was_running) {
+      bool running = TRY(postgres::is_running(place_.data()));
+      if (!running) TRY(place_.start_server(process_.stop));
+    }
+    TRY(place_.forget_state());
+    process_.output.line("the restore was complete already: " + place_.data() +
+                         (place_.state().was_running ? " is running" : " is ready to be started"));
+    process_.output.summary("restore", Json().set("data_directory", place_.data()), kDone);
+    return kDone;
+  }
+
+  /// Debian keeps it in /etc/postgresql; the server was started with its path.
+  bool finds_configuration_elsewhere(const restore::RestorePlan& plan) const {
+    const auto& settings = plan.target.backup.server_settings;
+    auto found = settings.find("config_file");
+    if (found == settings.end() || found->second.starts_with(place_.data() + "/")) return false;
+    auto captured = [&](const config::FileSet& set) {
+      return std::ranges::any_of(set.paths, [&](const std::string& path) { return found->second.starts_with(path); });
+    };
+    return exists(found->second) || (plan.restores_files() && std::ranges::any_of(wiring_.config().files, captured));
+  }
+
+  Result<std::vector<std::string>> put_back(const restore::RestorePlan& plan) {
+    std::vector<std::string> lines;
+    if (plan.restores_files() && exists(plan.paths.files)) {
+      restore::PutBackSettings settings{
+          .staged = plan.paths.files, .kept = place_.kept_files(), .sets = {}, .untouched = {place_.data()}};
+      for (const auto& set : wiring_.config().files) settings.sets.push_back({set.name, set.paths});
+      for (const auto& [path, what] : wiring_.own_files()) settings.untouched.push_back(path);
+      for (const auto& tablespace : plan.tablespaces) settings.untouched.push_back(tablespace.location);
+      auto report = TRY(restore::put_back_captured(settings));
+      lines.push_back(fmt::format("captured files: {} put back, {} replaced, {} were right already", report.created,
+                                  report.replaced, report.identical));
+      if (report.replaced > 0) lines.push_back("the replaced ones are kept in " + settings.kept);
+      for (const auto& left : report.left) {
+        lines.push_back(fmt::format("{} stays in {}: {}", left.path, settings.staged, left.why));
+      }
+    }
+    place_.state().restored = true;
+    TRY(place_.save_state());
+    return lines;
+  }
+
+  const Process& process_;
+  Wiring& wiring_;
+  const RestoreOptions& options_;
+  const restore::RestoreRequest& request_;
+  repository::Repository& repository_;
+  OriginalPlace place_;
+  std::optional<SegmentName> newest_;  // of the server's WAL
+};
+
+}  // namespace
+
+Result<int> run_restore_in_place(const Process& process, Wiring& wiring, const RestoreOptions& options,
+                                 const restore::RestoreRequest& request) {
+  const auto data = TRY(configured_place(wiring));
+  auto repository = TRY(open_repository_of(wiring, data));
+  const auto bin_directory = TRY(postgres::find_bin_directory(repository->identity().major_version,
+                                                              wiring.config().database.bin_directory.value_or("")));
+  auto place = TRY(OriginalPlace::look({data, bin_directory}, process.clock));
+  return InPlaceRestore(process, wiring, options, request, *repository, std::move(place)).run();
+}
+
+}  // namespace spendsync::cli

@@ -1,0 +1,37 @@
+// What restoring beside and restoring in place have in common.
+#pragma once
+
+#include "cli/commands.h"
+#include "crypto/key_broker.h"
+#include "restore/restore.h"
+
+namespace spendsync::cli {
+
+/// `program` runs as restore_command.
+Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
+                                                  const std::string& program);
+/// Absolute, by the working directory.
+Result<std::string> absolute_path(const std::string& path);
+restore::PrepareSettings prepare_settings(const Wiring& wiring);
+void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone);
+/// Holds the restore to what was approved. Errors: refused when the plan made now has another id than --plan-id says.
+Result<void> check_plan_id(const RestoreOptions& options, const restore::RestorePlan& plan);
+/// The report for people, and `fields` as the summary. Returns the exit code.
+int print_report(const Process& process, const restore::RestoreReport& report, const TimeZone& zone, Json fields);
+
+/// With --escrow-key, arranges in `settings` that `wal get` can open WAL: from this process, which lends keys over a
+/// socket in `directory` while the returned broker lives, or with --no-start from the key's file. Null without one.
+/// Errors: refused for --no-start with a passphrase that was typed.
+Result<std::unique_ptr<crypto::KeyBroker>> provide_escrow_key(const Process& process, Wiring& wiring,
+                                                              const RestoreOptions& options,
+                                                              const std::string& directory,
+                                                              restore::ExecuteSettings& settings);
+/// What `status` measures by. Never an error: a restore that succeeded has succeeded.
+void remember_duration(const Process& process, const Wiring& wiring, const restore::RestorePlan& plan,
+                       const restore::RestoreReport& report);
+
+/// restore --in-place. Needs database.data_directory.
+Result<int> run_restore_in_place(const Process& process, Wiring& wiring, const RestoreOptions& options,
+                                 const restore::RestoreRequest& request);
+
+}  // namespace spendsync::cli

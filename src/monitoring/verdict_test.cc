@@ -1,0 +1,140 @@
+#include "monitoring/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/testing.h"
+#include "monitoring/nagios.h"
+
+namespace spendsync::monitoring {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+const Timestamp kNow = Timestamp(hours(500'000));
+constexpr uint64_t kMebibyte = 1u << 20;
+
+VerdictFacts facts() {
+  VerdictFacts facts;
+  facts.now = kNow;
+  facts.restorable_until = kNow - minutes(3);
+  facts.work = RecoveryWork{.label = "20270114T080000Z-full",
+                            .restored_bytes = 1000 * kMebibyte,
+                            .wal_bytes = 320 * kMebibyte,
+                            .copy_duration = seconds(20)};
+  facts.rpo = hours(4);
+  facts.rto = hours(4);
+  return facts;
+}
+
+TEST(Verdict, EstimatesFromTheBackupAndTheWalToReplay) {
+  const auto verdict = judge(facts());
+  EXPECT_TRUE(verdict.recoverable);
+  EXPECT_FALSE(verdict.measured);
+  EXPECT_EQ(verdict.recovery, seconds(35));  // 20 s of copying, 320 MiB of WAL at 32 MiB/s, 5 s for the server
+  EXPECT_EQ(verdict.headline(), "SAFE     if this server died now: lose at most 3 min, back in about 35 s (estimated)");
+  EXPECT_NE(verdict.basis.find("no restore was measured"), std::string::npos);
+}
+
+TEST(Verdict, ScalesAMeasuredRestoreByWhatThereIsNowAndNeverBelowIt) {
+  auto given = facts();
+  given.measured = RestoreMeasurement{.label = "20270101T000000Z-full",
+                                      .finished = kNow - hours(72),
+                                      .duration = seconds(40),
+                                      .restored_bytes = 600 * kMebibyte,
+                                      .wal_bytes = 60 * kMebibyte};
+  auto verdict = judge(given);
+  EXPECT_TRUE(verdict.measured);
+  EXPECT_EQ(verdict.recovery, seconds(80));  // twice the bytes
+  EXPECT_NE(verdict.basis.find("20270101T000000Z-full"), std::string::npos);
+  given.work->restored_bytes = kMebibyte;
+  given.work->wal_bytes = 0;
+  EXPECT_EQ(judge(given).recovery, seconds(40));
+}
+
+TEST(Verdict, AnIdleServerLosesNothing) {
+  auto given = facts();
+  given.all_stored = true;
+  given.restorable_until = kNow - hours(100);
+  const auto verdict = judge(given);
+  EXPECT_EQ(verdict.loss, seconds(0));
+  EXPECT_TRUE(verdict.missed.empty());
+  EXPECT_NE(verdict.headline().find("lose nothing"), std::string::npos);
+}
+
+TEST(Verdict, NamesEachObjectiveThatIsMissed) {
+  auto given = facts();
+  given.rpo = minutes(2);
+  given.rto = seconds(34);
+  const auto verdict = judge(given);
+  ASSERT_EQ(verdict.missed.size(), 2u);
+  EXPECT_EQ(verdict.missed[0], "RPO: up to 3 min would be lost, objectives.rpo is 2 min");
+  EXPECT_EQ(verdict.missed[1], "RTO: it would take about 35 s, objectives.rto is 34 s");
+  EXPECT_TRUE(verdict.headline().starts_with("NOT SAFE")) << verdict.headline();
+}
+
+TEST(Verdict, WithoutABackupEverythingIsLost) {
+  auto given = facts();
+  given.restorable_until.reset();
+  given.work.reset();
+  const auto verdict = judge(given);
+  EXPECT_FALSE(verdict.recoverable);
+  EXPECT_EQ(verdict.missed.size(), 1u);
+  EXPECT_NE(verdict.headline().find("everything would be lost"), std::string::npos);
+}
+
+TEST(Verdict, AClockThatWentBackLosesNoTime) {
+  auto given = facts();
+  given.restorable_until = kNow + hours(1);
+  EXPECT_EQ(judge(given).loss, seconds(0));
+}
+
+TEST(Nagios, StatesAndPerformanceData) {
+  NagiosFacts given;
+  given.verdict = judge(facts());
+  given.rpo = given.rto = hours(4);
+  given.slot_retained_bytes = 1024;
+  given.unstored_wal_bytes = 96;
+  auto line = to_nagios(given);
+  EXPECT_EQ(line.state, NagiosState::ok);
+  EXPECT_EQ(line.text,
+            "SPENDSYNC OK - if this server died now: lose at most 3 min, back in about 35 s (estimated) | "
+            "data_loss=180s;14400;14400;0 recovery=35s;14400;14400;0 unstored_wal=96B;;;0 slot_retained=1024B;;;0");
+  given.warnings = {"the slot|is near\nits limit"};
+  line = to_nagios(given);
+  EXPECT_EQ(line.state, NagiosState::warning);
+  EXPECT_NE(line.text.find("; the slot/is near its limit | data_loss"), std::string::npos) << line.text;
+  given.problems = {"WAL is missing"};
+  EXPECT_EQ(to_nagios(given).state, NagiosState::critical);
+  given.problems.clear();
+  given.verdict.missed = {"RPO: x"};
+  EXPECT_EQ(to_nagios(given).state, NagiosState::critical);
+}
+
+TEST(Nagios, WhatCannotBeKnownIsUnknown) {
+  const auto line = unknown_to_nagios("the repository cannot be opened");
+  EXPECT_EQ(static_cast<int>(line.state), 3);
+  EXPECT_EQ(line.text, "SPENDSYNC UNKNOWN - the repository cannot be opened");
+}
+
+TEST(RestoreMeasurement, IsFoundAgainAndNeverAnErrorWithoutState) {
+  const auto directory = MUST(TemporaryDirectory::create("/tmp", "ssb-test-"));
+  const MeasurementPlace place{.state_directory = directory.path(), .cluster = "main"};
+  EXPECT_EQ(read_restore(place), std::nullopt);
+  const RestoreMeasurement measurement{.label = "20270101T000000Z-full",
+                                       .finished = Timestamp(hours(500'000)),
+                                       .duration = std::chrono::milliseconds(1234),
+                                       .restored_bytes = 5,
+                                       .wal_bytes = 6};
+  EXPECT_OK(remember_restore(place, measurement));
+  EXPECT_EQ(read_restore(place), measurement);
+  EXPECT_EQ(read_restore({.state_directory = directory.path(), .cluster = "other"}), std::nullopt);
+  MUST(replace_file(directory.path() + "/measured-restore-main.json", as_bytes("{\"label\":1}"), 0600));
+  EXPECT_EQ(read_restore(place), std::nullopt);
+  EXPECT_OK(remember_restore({.state_directory = "", .cluster = "main"}, measurement));
+}
+
+}  // namespace
+}  // namespace spendsync::monitoring

@@ -1,0 +1,56 @@
+// A run that began and left no manifest: found, judged, and handed to BackupRun to be taken up again.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "repository/manifest.h"
+
+namespace spendsync::repository {
+
+class SentFrames;
+
+/// What `started` and `resumed/<run id>` say (docs/format/manifest.md).
+struct RunStart {
+  Label label = Label::make(Timestamp{}, BackupType::full);
+  RunId run;
+  std::string host;
+  std::string tool_version;
+  Timestamp created{};
+  std::optional<Label> parent;
+  std::vector<KeyRecord> keys;
+};
+std::string encode_run_start(const RunStart& start);
+/// Errors: corrupt.
+Result<RunStart> parse_run_start(ByteView text);
+
+/// Labels of this type that have `started` and no manifest (nor a tombstone at its key) and began at most `max_age`
+/// ago; the newest first. Whether a run is still alive, the repository cannot tell: the caller must know.
+Result<std::vector<Label>> find_interrupted(Repository& repository, BackupType type, std::chrono::seconds max_age,
+                                            std::stop_token stop);
+
+/// One such run with the frames that it has sent. Move-only.
+class InterruptedRun {
+ public:
+  /// Errors: not_found, corrupt, denied when `started` or its meta key cannot be had: nothing can be used again then.
+  static Result<InterruptedRun> open(Repository& repository, const Label& label, std::stop_token stop);
+  InterruptedRun(InterruptedRun&&) noexcept;
+  InterruptedRun& operator=(InterruptedRun&&) noexcept;
+  ~InterruptedRun();
+
+  const RunStart& start() const { return start_; }
+  uint64_t packs() const;
+  uint64_t stored_bytes() const;  // of those packs: what need not be sent again where nothing has changed
+  uint64_t raw_bytes() const;     // of content in them
+
+ private:
+  friend class BackupRun;
+  InterruptedRun();
+  RunStart start_;
+  KeyRecord meta_key_;
+  std::unique_ptr<SentFrames> sent_;
+};
+
+}  // namespace spendsync::repository

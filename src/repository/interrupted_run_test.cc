@@ -1,0 +1,184 @@
+#include "repository/interrupted_run.h"
+
+#include <algorithm>
+
+#include "repository/backup_reader.h"
+#include "repository/catalog.h"
+#include "repository/testing/sample_repository.h"
+#include "repository/verify_objects.h"
+#include "storage/testing/faulty_store.h"
+
+namespace spendsync::repository {
+namespace {
+
+using storage::StoreFault;
+using storage::StoreOperation;
+
+class InterruptedRunTest : public ::testing::Test {
+ protected:
+  InterruptedRunTest() : repository_(world_.open()) {
+    settings_.files = 40;
+    settings_.workers = 1;
+    settings_.pack_size = 100'000;
+    put_sample_segments(*repository_, 0x20, 1);  // what the backups' start and stop lie in
+  }
+
+  /// A run whose store fails for good from its n-th finished pack on: as if killed there.
+  void interrupt(uint64_t nth_pack) {
+    storage::FaultyStore faulty(world_.memory, world_.clock);
+    auto* whole = std::exchange(world_.store, &faulty);
+    auto running = world_.open_for_reading();
+    StoreFault fault;
+    fault.operation = StoreOperation::finish;
+    fault.nth = nth_pack;
+    fault.persistent = true;
+    faulty.reset();
+    faulty.add(fault);
+    EXPECT_KIND(make_sample_backup(*running, settings_), ErrorKind::transient);
+    world_.store = whole;
+    ASSERT_EQ(MUST(Catalog::load(*repository_, {})).unfinished().size(), 1u);
+  }
+  SampleBackupSettings again() const {
+    auto settings = settings_;
+    settings.resume = true;
+    return settings;
+  }
+  std::vector<storage::ObjectKey> packs_of(const Label& label) {
+    std::vector<storage::ObjectKey> packs;
+    for (const auto& key : world_.memory.keys()) {
+      if (key.text().starts_with(repository_->layout().packs_prefix(label))) packs.push_back(key);
+    }
+    return packs;
+  }
+  Label unfinished() {
+    return MUST(find_interrupted(*repository_, BackupType::full, std::chrono::hours(48), {})).at(0);
+  }
+  uint64_t bytes_of(const std::vector<storage::ObjectKey>& keys) {
+    uint64_t bytes = 0;
+    for (const auto& key : keys) bytes += MUST(world_.memory.stat(key)).size;
+    return bytes;
+  }
+  void expect_whole(const SampleBackup& backup) {
+    EXPECT_EQ(compare_with_repository(*world_.open_for_reading(), backup), "");
+    auto report = MUST(verify_everything(*world_.open_for_reading(), {}, {}));
+    EXPECT_TRUE(report.clean()) << report.findings.front().key << ": " << report.findings.front().what;
+  }
+
+  SampleWorld world_;
+  std::unique_ptr<Repository> repository_;
+  SampleBackupSettings settings_;
+};
+
+TEST_F(InterruptedRunTest, IsTakenUpUnderItsLabelAndSendsNothingTwice) {
+  auto reference = MUST(make_sample_backup(*repository_, settings_));
+  world_.clock.advance(std::chrono::minutes(1));
+  interrupt(reference.summary.packs * 8 / 10);
+  const auto label = unfinished();
+  const auto sent_before = bytes_of(packs_of(label));
+  world_.clock.advance(std::chrono::hours(2));
+  auto backup = MUST(make_sample_backup(*repository_, again()));
+  EXPECT_EQ(backup.summary.label, label);
+  const auto sent_again = bytes_of(packs_of(label)) - sent_before;
+  EXPECT_LT(sent_again * 4, reference.summary.stored_bytes) << "under a quarter";
+  EXPECT_GT(backup.reused_bytes * 2, reference.summary.stored_bytes);
+  EXPECT_EQ(backup.summary.keys.size(), 3u) << "both data keys and the meta key";
+  expect_whole(backup);
+}
+
+TEST_F(InterruptedRunTest, ChangedContentIsSentAnew) {
+  interrupt(20);
+  auto settings = again();
+  settings.seed = 2;  // every file has other content; stretches of zeros shorter than a frame are no frames
+  auto backup = MUST(make_sample_backup(*repository_, settings));
+  EXPECT_EQ(backup.reused_bytes, 0u);
+  EXPECT_EQ(backup.summary.keys.size(), 2u);
+  expect_whole(backup);
+}
+
+TEST_F(InterruptedRunTest, ADamagedPackIsNotUsedAgain) {
+  interrupt(20);
+  const auto label = unfinished();
+  const auto packs = packs_of(label);
+  ASSERT_GE(packs.size(), 4u);
+  const auto damage = [&](const storage::ObjectKey& key, auto change) {
+    auto bytes = MUST(world_.memory.get(key, 1u << 30));
+    change(bytes);
+    world_.memory.overwrite(key, bytes);
+  };
+  damage(packs[0], [](Bytes& bytes) { bytes[bytes.size() / 2] ^= std::byte{1}; });   // content
+  damage(packs[1], [](Bytes& bytes) { bytes[bytes.size() - 40] ^= std::byte{1}; });  // index
+  damage(packs[2], [](Bytes& bytes) { bytes.pop_back(); });                          // trailer
+  auto backup = MUST(make_sample_backup(*repository_, again()));
+  EXPECT_GT(backup.reused_bytes, 0u);
+  auto manifest = MUST(read_manifest(*repository_, label));
+  for (size_t damaged = 0; damaged < 3; ++damaged) {
+    for (const auto& pack : manifest.body.packs) {
+      EXPECT_NE(repository_->layout().pack(label, pack.name), packs[damaged]) << damaged;
+    }
+  }
+  expect_whole(backup);
+}
+
+TEST_F(InterruptedRunTest, MayBeInterruptedAgain) {
+  interrupt(8);
+  settings_.resume = true;
+  interrupt(8);
+  const auto after_two = packs_of(unfinished()).size();
+  EXPECT_GE(after_two, 12u);
+  auto backup = MUST(make_sample_backup(*repository_, settings_));
+  std::set<RunId> runs;
+  for (const auto& pack : MUST(read_manifest(*repository_, backup.summary.label)).body.packs)
+    runs.insert(pack.name.run);
+  EXPECT_EQ(runs.size(), 3u);
+  EXPECT_EQ(backup.summary.keys.size(), 4u);
+  expect_whole(backup);
+}
+
+TEST_F(InterruptedRunTest, OfTwoThatTakeItUpTheFirstManifestStands) {
+  interrupt(10);
+  const auto label = unfinished();
+  auto late = MUST(BackupRun::resume(*repository_, {}, MUST(InterruptedRun::open(*repository_, label, {})), {}));
+  auto backup = MUST(make_sample_backup(*repository_, again()));
+  EXPECT_KIND(late->commit({}, {"label", ""}), ErrorKind::conflict);
+  expect_whole(backup);
+}
+
+TEST_F(InterruptedRunTest, IsNotFoundWhenOldOfAnotherTypeCommittedOrCollected) {
+  interrupt(10);
+  const auto label = unfinished();
+  const auto found = [&](BackupType type) {
+    return MUST(find_interrupted(*repository_, type, std::chrono::hours(48), {})).size();
+  };
+  EXPECT_EQ(found(BackupType::full), 1u);
+  EXPECT_EQ(found(BackupType::incremental), 0u);
+  world_.clock.advance(std::chrono::hours(49));
+  EXPECT_EQ(found(BackupType::full), 0u);
+  auto backup = MUST(make_sample_backup(*repository_, settings_));  // a committed one is no candidate
+  EXPECT_EQ(found(BackupType::full), 0u);
+  EXPECT_NE(backup.summary.label, label);
+  world_.clock.advance(std::chrono::minutes(1));
+  auto run = MUST(BackupRun::begin(*repository_, {}, {}));
+  EXPECT_EQ(found(BackupType::full), 1u);
+  auto keys = MUST(repository_->keys().create_pair("expire"));
+  MUST(repository_->put_document({ObjectType::tombstone, repository_->layout().manifest(run->label()), as_bytes("{}")},
+                                 keys.meta));
+  EXPECT_EQ(found(BackupType::full), 0u);
+}
+
+TEST_F(InterruptedRunTest, VerifyMissesTheDocumentOfTheRunThatTookItUp) {
+  interrupt(10);
+  auto backup = MUST(make_sample_backup(*repository_, again()));
+  const auto prefix = repository_->layout().backup_prefix(backup.summary.label) + "resumed/";
+  std::vector<storage::ObjectKey> resumed;
+  for (const auto& key : world_.memory.keys()) {
+    if (key.text().starts_with(prefix)) resumed.push_back(key);
+  }
+  ASSERT_EQ(resumed.size(), 1u);
+  MUST(world_.memory.remove(resumed.front()));
+  auto report = MUST(verify_backup(*world_.open_for_reading(), backup.summary.label, {}, {}));
+  ASSERT_EQ(report.findings.size(), 1u);
+  EXPECT_EQ(report.findings.front().key, resumed.front().text());
+}
+
+}  // namespace
+}  // namespace spendsync::repository

@@ -1,0 +1,81 @@
+#include "restore/wal_coverage.h"
+
+#include "backup/testing/test_wal.h"
+#include "backup/wal_uploader.h"
+
+namespace spendsync::restore {
+namespace {
+
+using backup::SmallWal;
+
+constexpr TimelineId kOne{1};
+const Timestamp kNoon(std::chrono::hours(480000));
+
+class WalCoverageTest : public ::testing::Test {
+ protected:
+  WalCoverage load() { return MUST(WalCoverage::load(*wal_.archive, wal_.identity, {})); }
+  /// Segment 3 whole and stored; commits in 3 and in 4, which ends in the middle.
+  postgres::WalBuilder written() {
+    auto builder = SmallWal::builder();
+    builder.commit(7, kNoon);
+    builder.fill_segment();
+    builder.commit(8, kNoon + std::chrono::seconds(1));
+    builder.commit(9, kNoon + std::chrono::seconds(2));
+    wal_.put({kOne, 3}, builder.segment(3));
+    return builder;
+  }
+  static Lsn start_of(uint64_t segment) { return Lsn{segment * SmallWal::kSegmentSize}; }
+  SmallWal wal_;
+};
+
+TEST_F(WalCoverageTest, ReachesIntoThePartialSegmentAtTheEnd) {
+  auto builder = written();
+  EXPECT_EQ(load().reach(load().path_to(kOne), start_of(3)).end, start_of(4));
+  MUST(wal_.archive->put_file("000000010000000000000004.partial", builder.segment(4)));
+  auto coverage = load();
+  auto path = coverage.path_to(kOne);
+  auto reach = coverage.reach(path, start_of(3));
+  EXPECT_EQ(reach.end, builder.position());
+  EXPECT_FALSE(reach.missing);
+  auto last = MUST(coverage.last_commit(path, start_of(3), reach.end));
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->time, kNoon + std::chrono::seconds(2));
+  auto search = MUST(coverage.search_time(path, start_of(3), reach.end, kNoon + std::chrono::seconds(1)));
+  ASSERT_TRUE(search.last && search.next);
+  EXPECT_EQ(search.last->transaction, 8u);
+  EXPECT_EQ(search.next->transaction, 9u);
+}
+
+TEST_F(WalCoverageTest, AWholeSegmentIsPreferredAndADamagedPartialOneIsToldOf) {
+  auto builder = written();
+  MUST(wal_.archive->put_file("000000010000000000000004.partial", builder.segment(4)));
+  builder.fill_segment();
+  wal_.put({kOne, 4}, builder.segment(4));
+  EXPECT_TRUE(load().inventory().partials.empty());
+  EXPECT_EQ(load().reach(load().path_to(kOne), start_of(3)).end, start_of(5));
+  for (const auto& key : wal_.world.store().keys()) {
+    if (key.text().ends_with("000000010000000000000004")) MUST(wal_.world.store().remove(key));
+    if (!key.text().ends_with(".partial")) continue;
+    auto bytes = MUST(wal_.world.store().get(key, 64u << 20));
+    bytes[bytes.size() / 2] ^= std::byte{1};
+    wal_.world.store().overwrite(key, bytes);
+  }
+  auto coverage = load();
+  EXPECT_EQ(coverage.inventory().warnings.size(), 1u);
+  EXPECT_EQ(coverage.reach(coverage.path_to(kOne), start_of(3)).end, start_of(4));
+}
+
+TEST_F(WalCoverageTest, ATimelineMayHaveNothingButItsPartialSegment) {
+  auto builder = written();
+  MUST(wal_.archive->put_history(TimelineId{2}, "1\t0/400100\twhy\n"));
+  auto second = SmallWal::builder(4);
+  second.set_timeline(TimelineId{2});
+  second.commit(10, kNoon + std::chrono::seconds(3));
+  MUST(wal_.archive->put_file("000000020000000000000004.partial", second.segment(4)));
+  auto coverage = load();
+  auto reach = coverage.reach(coverage.path_to(TimelineId{2}), start_of(3));
+  EXPECT_EQ(reach.end, second.position());
+}
+
+}  // namespace
+}  // namespace spendsync::restore
