@@ -9,6 +9,7 @@
 #include "base/testing.h"
 #include "integration/installation.h"
 #include "restore/testing/synthetic_backup.h"
+#include "restore/wal_plan.h"
 
 namespace spendsync::testing {
 namespace {
@@ -67,7 +68,7 @@ class HostileRepository : public ::testing::Test {
     publish(forged);
     const auto before = everything_outside();
     const auto target = installation_.directory() + "/target";
-    MUST(remove_tree(target));
+    for (const auto* beside : {"", ".files", "-tablespaces", ".wal"}) MUST(remove_tree(target + beside));
     const auto output = installation_.run({"restore", "full", label.text(), "--no-start", "--target", target});
     EXPECT_NE(output.exit_status, 0) << output.out;
     EXPECT_LT(output.exit_status, 126) << output.err;
@@ -77,15 +78,21 @@ class HostileRepository : public ::testing::Test {
   }
   /// What the forger left as it was is restored: the refusals are for what was forged.
   void expect_restored() {
-    backup::TestRepository honest;
-    SyntheticBackup backup(honest);
+    const auto target = restore_with([](auto&) {});
+    EXPECT_TRUE(exists(target + "/global/pg_control"));
+  }
+  /// Restores what must be restored; returns where.
+  std::string restore_with(const std::function<void(SyntheticBackup&)>& add) {
+    backup::TestRepository repository;
+    SyntheticBackup backup(repository);
     backup.cluster();
+    add(backup);
     const auto label = backup.commit();
-    publish(honest);
+    publish(repository);
     const auto target = installation_.directory() + "/honest";
     const auto output = installation_.run({"restore", "full", label.text(), "--no-start", "--target", target});
-    ASSERT_EQ(output.exit_status, 0) << output.out << output.err;
-    EXPECT_TRUE(exists(target + "/global/pg_control"));
+    EXPECT_EQ(output.exit_status, 0) << output.out << output.err;
+    return target;
   }
   static FileEntry entry(const std::string& path, FileKind kind = FileKind::file, uint32_t mode = 0600) {
     auto made = SyntheticBackup::entry_of(path, mode);
@@ -132,9 +139,12 @@ TEST_F(HostileRepository, LeadsTheRestoreNowhereElse) {
       [&](auto& backup) { backup.file(entry("pg_tblspc/99999/PG_15_202209061/5/1"), content); }, "pg_tblspc/99999");
   expect_refused(
       "WAL that is none", [&](auto& backup) { backup.file(entry("pg_wal/x"), content); }, "pg_wal/x");
-  expect_refused(
-      "the restore's own plan", [&](auto& backup) { backup.file(entry("spendsync-restore.plan"), content); },
-      "spendsync-restore.plan");
+}
+
+/// A cluster that was restored once may hold a plan; what answers `wal get` is always the one made now.
+TEST_F(HostileRepository, BringsNoPlanOfItsOwn) {
+  const auto target = restore_with([&](auto& backup) { backup.file(entry(restore::kWalPlanFile), as_bytes("x")); });
+  EXPECT_OK(restore::read_wal_plan(target + "/" + restore::kWalPlanFile));
 }
 
 TEST_F(HostileRepository, CannotEvenWriteAPathThatLeadsUpwards) {
