@@ -51,7 +51,6 @@ enum class Condition : uint16_t {
   login_refused = 1302,
   server_rights_missing = 1303,
   wal_level_minimal = 1304,
-  server_is_standby = 1305,
   pooler = 1306,
   server_version = 1307,
   programs_missing = 1308,

@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/recovery_state.h"
+#include "config/find.h"
 
 namespace spendsync::cli {
 namespace {
@@ -282,7 +283,14 @@ class Check {
 
 }  // namespace
 
-Result<CheckReport> check_everything(const Process& process) { return Check(process).run(); }
+Result<CheckReport> check_everything(const Process& process) {
+  auto report = TRY(Check(process).run());
+  // The server runs archive_command in its data directory: the path must not depend on where `check` was called.
+  if (process.global.config && process.global.config != config::kInstalledConfig) {
+    report.call_with(TRY(absolute_path(*process.global.config)));
+  }
+  return report;
+}
 
 Result<int> run_check(const Process& process) {
   const auto report = TRY(check_everything(process));

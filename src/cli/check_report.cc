@@ -52,6 +52,17 @@ void CheckReport::skip(std::string name, std::string why) {
   add({.name = std::move(name), .verdict = CheckVerdict::not_checked, .what = "because " + why});
 }
 
+void CheckReport::call_with(const std::string& configuration) {
+  constexpr std::string_view kProgram = "spendsync-backup ";
+  const std::string option = "--config " + configuration + " ";
+  for (auto& item : items_) {
+    for (size_t at = item.fix.find(kProgram); at != std::string::npos; at = item.fix.find(kProgram, at)) {
+      at += kProgram.size();
+      item.fix.insert(at, option);
+    }
+  }
+}
+
 size_t CheckReport::count(CheckVerdict verdict) const {
   return static_cast<size_t>(
       std::count_if(items_.begin(), items_.end(), [&](const CheckItem& item) { return item.verdict == verdict; }));

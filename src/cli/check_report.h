@@ -33,6 +33,9 @@ class CheckReport {
   void pass(std::string name, std::string what);
   void skip(std::string name, std::string why);
 
+  /// The fixes shall reach this configuration: "spendsync-backup x" becomes "spendsync-backup --config FILE x".
+  void call_with(const std::string& configuration);
+
   const std::vector<CheckItem>& items() const { return items_; }
   size_t count(CheckVerdict verdict) const;
   /// 0 when there is no problem, else the code of the gravest: 8 damage, 7 unreachable, 2 configuration, 4 refused,

@@ -52,6 +52,20 @@ TEST(CheckReport, ProblemsComeFirstEachWithItsFixAndOkLinesCanBeLeftOut) {
   EXPECT_EQ(report.lines(true).size(), 6u);
 }
 
+TEST(CheckReport, FixesReachTheConfigurationThatWasNamed) {
+  CheckReport report;
+  report.add({.name = "a",
+              .verdict = CheckVerdict::warning,
+              .what = "x",
+              .fix = "spendsync-backup list, then: "
+                     "spendsync-backup verify full <date>"});
+  report.add({.name = "b", .verdict = CheckVerdict::warning, .what = "y", .fix = "chmod 600 key"});
+  report.call_with("/etc/b.yml");
+  EXPECT_EQ(report.items()[0].fix,
+            "spendsync-backup --config /etc/b.yml list, then: spendsync-backup --config /etc/b.yml verify full <date>");
+  EXPECT_EQ(report.items()[1].fix, "chmod 600 key");
+}
+
 TEST(CheckReport, JsonHoldsEveryItem) {
   CheckReport report;
   report.pass("fine", "good");

@@ -326,6 +326,15 @@ CommandInfo describe(const CLI::App& app, bool is_root) {
   return info;
 }
 
+/// CLI11 says that some command is required, also where one was given that there is not.
+std::string message_of(const CLI::ParseError& error, const CLI::App& app) {
+  static const std::string kNoCommand = CLI::RequiredError::Subcommand(1).what();
+  if (error.what() != kNoCommand) return error.what();
+  const auto words = app.remaining(true);
+  if (words.empty()) return "no command was given";
+  return (words.front().starts_with('-') ? "there is no option " : "there is no command ") + words.front();
+}
+
 /// `wal get` may never exit with 1 to 125 for a mistake: PostgreSQL would take it as the end of WAL and promote.
 bool means_wal_get(const std::vector<std::string>& arguments) {
   auto wal = std::find(arguments.begin(), arguments.end(), "wal");
@@ -361,7 +370,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
     parsed.exit_code = asked_for_text ? 0 : (means_wal_get(arguments) ? 126 : 2);
     parsed.output = out.str();
     if (!asked_for_text) {
-      parsed.error = "error: " + std::string(error.what()) + " [" + code_of(Condition::command_line) +
+      parsed.error = "error: " + message_of(error, app) + " [" + code_of(Condition::command_line) +
                      "]\nhint: see 'spendsync-backup --help', or --help after a command\n";
     }
   }

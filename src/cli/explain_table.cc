@@ -140,8 +140,6 @@ constexpr Explanation kExplanations[] = {
     {Condition::wal_level_minimal, "the server writes too little WAL",
      "With `wal_level = minimal` no backup can be recovered.", "The setting.",
      "`alter system set wal_level = 'replica'`, then restart the server."},
-    {Condition::server_is_standby, "the server is a standby", "The command needs the primary.",
-     "A failover; the connection leads to the wrong host.", "Set `database.connection` to the primary."},
     {Condition::pooler, "a connection pooler stands in between",
      "A backup lives in one session, which a pooler does not keep.",
      "The connection string names PgBouncer or the like.", "Let `database.connection` name the server itself."},

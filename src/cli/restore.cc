@@ -1,6 +1,5 @@
 // spendsync-backup restore <type> <date> [point_in_time]
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -94,13 +93,6 @@ Result<Chosen> choose_folder(const Process& process, Wiring& wiring, const Resto
 }
 
 }  // namespace
-
-Result<std::string> absolute_path(const std::string& path) {
-  if (!path.empty() && path.front() == '/') return path;
-  char directory[4096];
-  if (::getcwd(directory, sizeof directory) == nullptr) return Error::from_errno(errno, "the working directory");
-  return std::string(directory) + "/" + path;
-}
 
 Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
                                                   const std::string& program) {

@@ -10,8 +10,6 @@ namespace spendsync::cli {
 /// `program` runs as restore_command.
 Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
                                                   const std::string& program);
-/// Absolute, by the working directory.
-Result<std::string> absolute_path(const std::string& path);
 restore::PrepareSettings prepare_settings(const Wiring& wiring);
 void print_plan(const Process& process, const restore::RestorePlan& plan, const TimeZone& zone);
 /// Holds the restore to what was approved. Errors: refused when the plan made now has another id than --plan-id says.

@@ -63,6 +63,13 @@ std::string usable_state_directory(const std::string& configured, Wiring::Access
 
 }  // namespace
 
+Result<std::string> absolute_path(const std::string& path) {
+  if (!path.empty() && path.front() == '/') return path;
+  char directory[4096];
+  if (::getcwd(directory, sizeof directory) == nullptr) return Error::from_errno(errno, "the working directory");
+  return std::string(directory) + "/" + path;
+}
+
 Result<std::string> configuration_path(const GlobalOptions& global) {
   const char* directory = std::getenv(kScriptDirectoryVariable);
   const std::string beside = directory == nullptr ? "" : std::string(directory) + "/backup-config.yml";

@@ -93,6 +93,9 @@ class Wiring {
   std::string state_directory_;
 };
 
+/// Absolute, by the working directory. Errors: those of getcwd(3).
+Result<std::string> absolute_path(const std::string& path);
+
 /// Finds and loads the configuration; prints its warnings. Errors: exit code 2.
 Result<config::LoadedConfig> load_configuration(const Process& process);
 /// The file that load_configuration would read.

@@ -8,25 +8,13 @@
 #include "crypto/escrow_seal.h"
 #include "crypto/gcm.h"
 #include "crypto/key_broker.h"
+#include "crypto/testing/counting.h"
 #include "crypto/wrapped_key.h"
 
 namespace spendsync::crypto {
 namespace {
 
 using testing::HasSubstr;
-
-Bytes counting(uint8_t from, size_t size) {
-  Bytes bytes(size);
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(from + i);
-  return bytes;
-}
-
-class CountingRandom final : public RandomSource {
- public:
-  void fill(MutableBytes out) override {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::byte>(0x40 + i);
-  }
-};
 
 KeyContext context(KeyClass key_class = KeyClass::meta) {
   KeyContext context{"00112233445566778899aabbccddeeff", "spendsync/7300000000000000001", {}, key_class};

@@ -5,23 +5,11 @@
 
 #include "base/file.h"
 #include "base/testing.h"
+#include "crypto/testing/counting.h"
 #include "crypto/wrapped_key.h"
 
 namespace spendsync::crypto {
 namespace {
-
-Bytes counting(uint8_t from, size_t size) {
-  Bytes bytes(size);
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(from + i);
-  return bytes;
-}
-
-class CountingRandom final : public RandomSource {
- public:
-  void fill(MutableBytes out) override {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::byte>(0x40 + i);
-  }
-};
 
 class KeyFileWrapperTest : public testing::Test {
  protected:

@@ -11,24 +11,7 @@ namespace {
 constexpr uint64_t kVersion = 1;
 constexpr uint64_t kLogRecordMax = 16u << 20;
 
-Json commit_json(const std::optional<CommitPoint>& commit) {
-  if (!commit) return Json();
-  auto json = Json::object();
-  json.set("time", format_utc(commit->time));
-  json.set("lsn", commit->lsn.to_string());
-  return json;
-}
-
 Json optional_json(const std::optional<std::string>& text) { return text ? Json(valid_text(*text)) : Json(); }
-
-Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  if (member == nullptr || member->is_null()) return std::optional<CommitPoint>();
-  CommitPoint commit;
-  commit.time = TRY(read_time(*member, "time"));
-  commit.lsn = TRY(read_lsn(*member, "lsn"));
-  return std::optional(commit);
-}
 
 Result<void> read_ranges(const Json& json, LogRecord& record) {
   auto ranges = TRY(json.array_of("ranges"));

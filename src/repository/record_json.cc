@@ -108,6 +108,23 @@ Result<const Json*> read_object(const Json& object, std::string_view name) {
   return member;
 }
 
+Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name) {
+  const Json* member = object.find(name);
+  if (member == nullptr || member->is_null()) return std::optional<CommitPoint>();
+  CommitPoint commit;
+  commit.time = TRY(read_time(*member, "time"));
+  commit.lsn = TRY(read_lsn(*member, "lsn"));
+  return std::optional(commit);
+}
+
+Json commit_json(const std::optional<CommitPoint>& commit) {
+  if (!commit) return Json();
+  auto json = Json::object();
+  json.set("time", format_utc(commit->time));
+  json.set("lsn", commit->lsn.to_string());
+  return json;
+}
+
 Json texts_json(const std::vector<std::string>& texts) {
   auto array = Json::array();
   for (const auto& text : texts) array.push(valid_text(text));

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "crypto/digest.h"
 #include "repository/label.h"
+#include "repository/log_record.h"
 
 namespace spendsync::repository {
 
@@ -26,6 +27,10 @@ Result<crypto::Sha256Digest> read_digest(const Json& object, std::string_view na
 /// An object that must be there and be an object.
 Result<const Json*> read_object(const Json& object, std::string_view name);
 
+/// nullopt for null or nothing.
+Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name);
+
+Json commit_json(const std::optional<CommitPoint>& commit);
 Json texts_json(const std::vector<std::string>& texts);
 /// A string where the bytes are valid UTF-8, else {"hex":".."}.
 Json bytes_json(std::string_view bytes);

@@ -23,23 +23,6 @@ crypto::Sha256Digest content_mac(const crypto::DataKey& meta_key, ByteView conte
   return crypto::hmac_sha256(mac_key.view(), content);
 }
 
-Json commit_json(const std::optional<CommitPoint>& commit) {
-  if (!commit) return Json();
-  auto json = Json::object();
-  json.set("time", format_utc(commit->time));
-  json.set("lsn", commit->lsn.to_string());
-  return json;
-}
-
-Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  if (member == nullptr || member->is_null()) return std::optional<CommitPoint>();
-  CommitPoint commit;
-  commit.time = TRY(read_time(*member, "time"));
-  commit.lsn = TRY(read_lsn(*member, "lsn"));
-  return std::optional(commit);
-}
-
 std::string encode_meta(const WalMeta& meta) {
   auto json = Json::object();
   json.set("version", kVersion);

@@ -129,13 +129,21 @@ Result<void> ContentWriters::process(repository::FrameReader& reader, const Chun
 
 Result<void> ContentWriters::write_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer) {
   File& file = *chunk.file;
+  ByteView bytes = TRY(fetch_chunk(reader, chunk, buffer));
+  TRY(file.output->write(file.chunks[chunk.index].offset, bytes, file.entry.path));
+  written_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
+  return {};
+}
+
+/// The chunk as the backup has it, in `buffer`; its checksum counts from now on.
+Result<ByteView> ContentWriters::fetch_chunk(repository::FrameReader& reader, const Chunk& chunk,
+                                             AlignedBuffer& buffer) {
+  File& file = *chunk.file;
   const ContentChunk& content = file.chunks[chunk.index];
   auto bytes = buffer.first(static_cast<size_t>(content.size));
   TRY(reader.read(content, bytes, file.entry.path));
   file.crcs[chunk.index] = crc32c(0, bytes);
-  TRY(file.output->write(content.offset, bytes, file.entry.path));
-  written_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
-  return {};
+  return ByteView(bytes);
 }
 
 // ---- files that are there already
@@ -168,12 +176,8 @@ Result<void> ContentWriters::check_chunk(const Chunk& chunk, AlignedBuffer& buff
 }
 
 Result<void> ContentWriters::rewrite_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer) {
-  File& file = *chunk.file;
-  const ContentChunk& content = file.chunks[chunk.index];
-  auto bytes = buffer.first(static_cast<size_t>(content.size));
-  TRY(reader.read(content, bytes, file.entry.path));
-  file.crcs[chunk.index] = crc32c(0, bytes);
-  return rewrite_differing(file, bytes, content.offset);
+  ByteView bytes = TRY(fetch_chunk(reader, chunk, buffer));
+  return rewrite_differing(*chunk.file, bytes, chunk.file->chunks[chunk.index].offset);
 }
 
 Result<void> ContentWriters::rewrite_differing(File& file, ByteView wanted, uint64_t offset) {

@@ -48,6 +48,7 @@ class ContentWriters {
   Result<void> work(repository::FrameReader& reader, std::stop_token stop);
   Result<void> add_file(std::shared_ptr<File> file);
   Result<void> process(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
+  static Result<ByteView> fetch_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
   Result<void> write_chunk(repository::FrameReader& reader, const Chunk& chunk, AlignedBuffer& buffer);
   static void fetch_ahead(const File& file, size_t index);
   static Result<void> check_chunk(const Chunk& chunk, AlignedBuffer& buffer);

@@ -53,6 +53,12 @@ std::string_view to_string(Ending ending) {
   return "";
 }
 
+/// In place, what ran before runs again.
+std::string ending_of(const RestorePlan& plan) {
+  if (plan.in_place && plan.ending == Ending::stopped) return "recovered; started again if the server ran before";
+  return std::string(to_string(plan.ending));
+}
+
 std::string with_local(Timestamp time, const TimeZone& zone) {
   if (zone.name() == "UTC") return format_utc(time);
   return fmt::format("{} ({})", format_utc(time), zone.format_local(time));
@@ -109,7 +115,7 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
   if (plan.existing == Existing::moved_aside) {
     lines.push_back(fact("existing", fmt::format("{0} is kept as {0}.before-<time>", plan.paths.data)));
   }
-  if (plan.restores_database()) lines.push_back(fact("ends", std::string(to_string(plan.ending))));
+  if (plan.restores_database()) lines.push_back(fact("ends", ending_of(plan)));
   for (const auto& warning : plan.warnings) lines.push_back(fact("warning", warning));
   return lines;
 }
