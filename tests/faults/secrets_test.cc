@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <regex>
 #include <set>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/testing.h"
 #include "base/time.h"
 #include "integration/installation.h"
@@ -56,9 +56,10 @@ class ProcessWatcher {
   const std::set<std::string>& core_limits() const { return core_limits_; }
 
  private:
+  /// Empty: the process has ended meanwhile.
   static std::string content(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
+    auto text = read_text_file(path);
+    return text ? *text : std::string();
   }
   void watch(const std::stop_token& stop) {
     while (!stop.stop_requested()) {

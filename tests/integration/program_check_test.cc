@@ -75,7 +75,7 @@ TEST_F(CheckCommand, BeforeTheFirstBackupAllIsWellAndNothingIsMade) {
   const auto checked = check();
   EXPECT_EQ(checked.exit_status, 0) << checked.text;
   EXPECT_EQ(checked.verdict("backups.full"), "warning") << checked.text;
-  EXPECT_EQ(checked.fix("backups.full"), "spendsync-backup backup full");
+  EXPECT_EQ(checked.fix("backups.full"), "spendsync-backup --config " + installation_.config_file() + " backup full");
   for (const char* name : {"keys.open", "repository.reachable", "repository.writable", "server.reachable",
                            "server.replication", "server.rights", "server.slot", "data_directory"}) {
     EXPECT_EQ(checked.verdict(name), "ok") << name << ": " << checked.what(name);
@@ -157,7 +157,7 @@ TEST_F(CheckCommand, ALostSlotDemandsANewFullBackup) {
   server_.psql("checkpoint");
   const auto checked = check();
   EXPECT_EQ(checked.verdict("server.slot"), "problem") << checked.text;
-  EXPECT_EQ(checked.fix("server.slot"), "spendsync-backup backup full");
+  EXPECT_EQ(checked.fix("server.slot"), "spendsync-backup --config " + installation_.config_file() + " backup full");
   EXPECT_EQ(checked.exit_status, 10) << checked.text;
   EXPECT_EQ(checked.verdict("server.slot_limit"), "warning") << checked.text;
 }
