@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "backup/wal_push.h"
 #include "base/file.h"
@@ -31,8 +30,7 @@ class Rescue {
     auto segments = TRY(begun_segments(names));
     for (const auto& segment : segments) {
       if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while saving WAL");
-      bool stored = TRY(is_stored(segment));
-      if (!stored) TRY(save_segment(segment, segment == segments.back()));
+      TRY(save_segment(segment, segment == segments.back()));
     }
     if (!segments.empty()) result_.newest = segments.back();
     return std::move(result_);
@@ -69,17 +67,6 @@ class Rescue {
     if (!history) return false;
     Lsn fork = history->entries.back().begin;
     return fork > name.start(identity_.wal_segment_size) && fork <= name.end(identity_.wal_segment_size);
-  }
-
-  Result<bool> is_stored(SegmentName name) {
-    auto known = stored_.find(name.timeline);
-    if (known == stored_.end()) {
-      auto ranges = TRY(archive_.segments(name.timeline));
-      known = stored_.emplace(name.timeline, std::move(ranges)).first;
-    }
-    return std::ranges::any_of(known->second, [&](const repository::SegmentRange& range) {
-      return range.first.number <= name.number && name.number <= range.last.number;
-    });
   }
 
   Result<void> save_history(const std::string& name) {
@@ -130,7 +117,9 @@ class Rescue {
         SegmentName{TimelineId{segment.timeline.value + 1}, segment.number}.file_name(identity_.wal_segment_size)));
   }
 
+  /// What may succeed a moment later is not given up.
   Result<void> keep_aside(const std::string& name, const Error& why) {
+    if (why.is(ErrorKind::transient) || why.is(ErrorKind::cancelled)) return Error(why).with_context("saving " + name);
     TRY(make_directories(settings_.aside_directory, 0700));
     auto content = TRY(read_file(path_of(name), identity_.wal_segment_size));
     TRY(replace_file(settings_.aside_directory + "/" + name, content, 0600));
@@ -142,7 +131,6 @@ class Rescue {
   const repository::ClusterIdentity& identity_;
   const WalRescueSettings& settings_;
   std::stop_token stop_;
-  std::map<TimelineId, std::vector<repository::SegmentRange>> stored_;
   WalRescue result_;
 };
 

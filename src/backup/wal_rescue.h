@@ -31,8 +31,9 @@ struct WalRescue {
 /// ahead are told by their first page and passed over. The server must not run.
 /// A timeline that the repository would not take from an archive_command (push_wal_file, "Timelines") is accepted: who
 /// restores a server in place says that this is the server to go on with.
-/// Calling it again stores nothing twice. Errors: those of reading pg_wal and of writing the aside directory; what the
-/// repository refuses goes aside instead.
+/// Every segment is compared with what the repository has under its name: another server may have written on the same
+/// timeline. Calling it again stores nothing twice. Errors: those of reading pg_wal and of writing the aside
+/// directory; transient ones of the store. What the repository cannot take, or has with other content, goes aside.
 Result<WalRescue> rescue_wal(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
                              const WalRescueSettings& settings, std::stop_token stop);
 

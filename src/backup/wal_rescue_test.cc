@@ -60,6 +60,22 @@ TEST_F(RescueWal, KeepsAsideWhatTheRepositoryHasWithOtherContent) {
   EXPECT_NE(MUST(wal_.archive->get_file("000000010000000000000004.partial")), builder.segment(4));
 }
 
+TEST_F(RescueWal, KeepsAsideAWholeSegmentThatAnotherServerWroteUnderThatName) {
+  auto builder = killed_server();
+  auto twin = SmallWal::builder();
+  twin.commit(99, Timestamp(std::chrono::hours(480003)));
+  twin.fill_segment();
+  ASSERT_NE(twin.segment(3), builder.segment(3));
+  MUST(wal_.archive->put_segment({TimelineId{1}, 3}, twin.segment(3), {}));
+  write("000000010000000000000003", builder.segment(3));
+  write("000000010000000000000004", builder.segment(4));
+  auto rescued = rescue();
+  ASSERT_EQ(rescued.aside.size(), 1u);
+  EXPECT_EQ(rescued.aside.front().name, "000000010000000000000003");
+  EXPECT_EQ(MUST(read_file(aside() + "/000000010000000000000003")), builder.segment(3));
+  EXPECT_EQ(rescued.stored, (std::vector<std::string>{"000000010000000000000004.partial"}));
+}
+
 TEST_F(RescueWal, AcceptsTheTimelineOfTheServerThatIsRestored) {
   // An archive_command may not push this history: the repository holds WAL of timeline 1 behind its fork.
   wal_.put_any(TimelineId{1}, 2, 5);

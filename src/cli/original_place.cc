@@ -12,6 +12,7 @@
 #include "base/process_identity.h"
 #include "base/subprocess.h"
 #include "base/time.h"
+#include "crypto/digest.h"
 #include "postgres/server_process.h"
 
 namespace spendsync::cli {
@@ -24,7 +25,9 @@ constexpr std::chrono::milliseconds kPoll(100);
 
 Json to_json(const InPlaceState& state) {
   Json json = Json::object();
-  json.set("was_running", state.was_running)
+  json.set("control", state.control)
+      .set("plan", state.plan)
+      .set("was_running", state.was_running)
       .set("server_options", state.server_options)
       .set("stamp", state.stamp)
       .set("moved_to", state.moved_to)
@@ -37,6 +40,8 @@ Result<InPlaceState> parse_state(const std::string& path) {
   auto text = TRY(read_text_file(path));
   auto json = TRY(Json::parse(text));
   InPlaceState state;
+  state.control = TRY(json.text("control"));
+  state.plan = TRY(json.text("plan"));
   state.was_running = TRY(json.boolean("was_running"));
   state.server_options = TRY(json.text("server_options"));
   state.stamp = TRY(json.text("stamp"));
@@ -45,6 +50,12 @@ Result<InPlaceState> parse_state(const std::string& path) {
   state.timeline = static_cast<uint32_t>(timeline);
   state.restored = TRY(json.boolean("restored"));
   return state;
+}
+
+/// What a server changes as soon as it runs. Empty: there is none.
+std::string control_digest(const std::string& data) {
+  auto content = read_file(data + "/global/pg_control");
+  return content ? to_hex(crypto::sha256(*content)) : std::string();
 }
 
 std::string parent_of(const std::string& path) {
@@ -59,20 +70,25 @@ Result<OriginalPlace> OriginalPlace::look(Settings settings, const Clock& clock)
   auto file = place.data() + "/" + restore::kInPlaceFile;
   if (exists(file)) {
     place.state_ = TRY_CONTEXT(parse_state(file), "reading what an interrupted restore left in " + file);
+    bool of_the_past = !place.unfinished() && place.state_.control != control_digest(place.data());
+    if (of_the_past) {
+      TRY(place.forget_state());
+      place.begin_anew();
+    }
   } else {
-    place.state_.stamp = format_compact_utc(clock.now());
+    place.begin_anew();
   }
   auto staged = place.data() + ".files";
-  if (place.unfinished() || !exists(staged)) return place;
+  if (place.unfinished() || place.state_.restored || !exists(staged)) return place;
   auto names = TRY(list_directory(staged));
   if (names.empty()) return place;
   return Error(ErrorKind::refused, fmt::format("{} is not empty: captured files would be staged there", staged))
       .with_hint("move it elsewhere, or restore with --database-only");
 }
 
-bool OriginalPlace::exists_with_files() const {
-  auto names = list_directory(data());
-  return names && !names->empty();
+void OriginalPlace::begin_anew() {
+  state_ = {};
+  state_.stamp = format_compact_utc(clock_->now());
 }
 
 bool OriginalPlace::unfinished() const { return exists(data() + "/" + restore::kUnfinishedMarker); }
@@ -95,6 +111,7 @@ Result<bool> OriginalPlace::stop_server(std::stop_token stop) {
   auto stopped = run_checked(command, stop, kStopTimeout + std::chrono::seconds(10));
   if (!stopped && stop.stop_requested()) return std::move(stopped).error();
   TRY(wait_until_ended(stop));
+  if (!unfinished()) TRY(save_state());
   return true;
 }
 
@@ -131,7 +148,10 @@ Result<void> OriginalPlace::start_server(std::stop_token stop) const {
 
 // ---- moving aside
 
-Result<void> OriginalPlace::save_state() const { return save_state_in(data()); }
+Result<void> OriginalPlace::save_state() {
+  state_.control = control_digest(data());
+  return save_state_in(data());
+}
 
 Result<void> OriginalPlace::save_state_in(const std::string& directory) const {
   auto text = to_json(state_).dump(true) + "\n";
@@ -173,37 +193,78 @@ Result<void> OriginalPlace::move_aside(const restore::RestorePlan& plan) {
     }
     TRY(remove_tree(fresh));
   }
-  TRY(move_tablespaces(plan));
   bool there = exists(data());
   state_.moved_to = there ? fresh : "";
   TRY(make_directories(fresh, 0700));
   TRY(save_state_in(fresh));
   TRY(replace_file(fresh + "/" + restore::kUnfinishedMarker, {}, 0600));
-  if (there) {
-    TRY(exchange(fresh));
-  } else if (::rename(fresh.c_str(), data().c_str()) != 0) {
-    return Error::from_errno(errno, fmt::format("cannot rename {} to {}", fresh, data()));
+  auto moved = move_tablespaces(plan);
+  if (moved && there) moved = exchange(fresh);
+  if (moved && !there && ::rename(fresh.c_str(), data().c_str()) != 0) {
+    moved = Error::from_errno(errno, fmt::format("cannot rename {} to {}", fresh, data()));
+  }
+  if (!moved) {
+    return_tablespaces();
+    return moved;
   }
   return sync_directory(parent_of(data()));
 }
 
+/// `fresh` is the empty directory before, the old data directory afterwards, and on an error gone.
 Result<void> OriginalPlace::exchange(const std::string& fresh) const {
-  if (::renameat2(AT_FDCWD, data().c_str(), AT_FDCWD, fresh.c_str(), RENAME_EXCHANGE) == 0) return {};
-  if (errno == EINVAL || errno == ENOSYS) {  // a file system without exchange: a kill in between leaves no directory
-    auto waiting = fresh + ".new";
-    if (::rename(fresh.c_str(), waiting.c_str()) == 0 && ::rename(data().c_str(), fresh.c_str()) == 0 &&
-        ::rename(waiting.c_str(), data().c_str()) == 0) {
-      return {};
+  auto refuse_running = [&](const std::string& directory) -> Result<void> {
+    bool running = TRY(postgres::is_running(directory));
+    if (!running) return {};
+    return Error(ErrorKind::conflict, fmt::format("the server on {} was started again", data()))
+        .with_hint("keep its service manager from doing that (systemctl stop, patronictl pause), then run this again");
+  };
+  auto exchanged = refuse_running(data());
+  if (exchanged) {
+    if (::renameat2(AT_FDCWD, data().c_str(), AT_FDCWD, fresh.c_str(), RENAME_EXCHANGE) == 0) {
+      exchanged = refuse_running(fresh);
+      if (exchanged) return {};
+      if (::renameat2(AT_FDCWD, data().c_str(), AT_FDCWD, fresh.c_str(), RENAME_EXCHANGE) != 0) {
+        return std::move(exchanged).error().with_context("its data directory is now " + fresh);
+      }
+    } else if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) {
+      exchanged = exchange_in_steps(fresh);
+      if (exchanged) return {};
+    } else {
+      exchanged = Error::from_errno(errno, fmt::format("cannot rename {}", data()));
     }
   }
-  auto error = Error::from_errno(errno, fmt::format("cannot rename {}", data()));
-  TRY(remove_tree(fresh));
-  return Error(ErrorKind::refused, error.message())
+  // Only the directory made for this: it holds these two files and nothing else.
+  for (const char* name : {restore::kInPlaceFile, restore::kUnfinishedMarker}) {
+    static_cast<void>(::unlink((fresh + "/" + name).c_str()));
+  }
+  static_cast<void>(::rmdir(fresh.c_str()));
+  if (exchanged.error().is(ErrorKind::conflict)) return exchanged;
+  return Error(ErrorKind::refused, exchanged.error().message())
       .with_hint("the old data directory cannot be moved aside: --delta rewrites it where it lies");
 }
 
+/// On a file system without an exchange. A kill in between leaves no data directory, but all of it beside.
+Result<void> OriginalPlace::exchange_in_steps(const std::string& fresh) const {
+  const auto waiting = fresh + ".new";
+  auto failed = [&] { return Error::from_errno(errno, fmt::format("cannot rename {}", data())); };
+  if (::rename(fresh.c_str(), waiting.c_str()) != 0) return failed();
+  if (::rename(data().c_str(), fresh.c_str()) != 0) {
+    auto error = failed();
+    static_cast<void>(::rename(waiting.c_str(), fresh.c_str()));
+    return error;
+  }
+  if (::rename(waiting.c_str(), data().c_str()) == 0) return {};
+  auto error = failed();
+  if (::rename(fresh.c_str(), data().c_str()) == 0) {
+    static_cast<void>(::rename(waiting.c_str(), fresh.c_str()));
+    return error;
+  }
+  return Error(ErrorKind::internal, fmt::format("{}; the data directory is now {}", error.message(), fresh))
+      .with_hint(fmt::format("rename it back to {} by hand", data()));
+}
+
 /// Inside their own locations, which may be mount points and may serve other versions.
-Result<void> OriginalPlace::move_tablespaces(const restore::RestorePlan& plan) const {
+Result<void> OriginalPlace::move_tablespaces(const restore::RestorePlan& plan) {
   const auto& backup = plan.target.backup;
   auto version = fmt::format("PG_{}_{}", backup.major_version, backup.catalog_version);
   for (const auto& tablespace : plan.tablespaces) {
@@ -213,9 +274,15 @@ Result<void> OriginalPlace::move_tablespaces(const restore::RestorePlan& plan) c
     if (::rename(old.c_str(), aside.c_str()) != 0) {
       return Error::from_errno(errno, fmt::format("cannot rename {} to {}", old, aside));
     }
+    moved_tablespaces_.emplace_back(old, aside);
     TRY(sync_directory(tablespace.location));
   }
   return {};
+}
+
+void OriginalPlace::return_tablespaces() {
+  for (const auto& [from, to] : moved_tablespaces_) static_cast<void>(::rename(to.c_str(), from.c_str()));
+  moved_tablespaces_.clear();
 }
 
 }  // namespace spendsync::cli

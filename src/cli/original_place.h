@@ -11,6 +11,8 @@ namespace spendsync::cli {
 
 /// What must be known after a kill to go on where an in-place restore was (kInPlaceFile).
 struct InPlaceState {
+  std::string control;         // digest of pg_control when this was written; empty: there was none
+  std::string plan;            // RestorePlan::resume_id of what was restored
   bool was_running = false;    // before the first attempt
   std::string server_options;  // postmaster.opts: how it was started
   std::string stamp;           // of the first attempt, in the names of what is moved aside
@@ -26,16 +28,17 @@ class OriginalPlace {
     std::string data;
     std::string bin_directory;
   };
-  /// Reads the state that a killed attempt left. Errors: refused when something that no restore of this program made
+  /// Reads the state that an interrupted attempt left, and forgets one that a server has run on since: what it says is
+  /// of the past. Errors: refused when something that no restore of this program made
   /// lies where captured files are staged (<data>.files).
   static Result<OriginalPlace> look(Settings settings, const Clock& clock);
 
   const std::string& data() const { return settings_.data; }
   InPlaceState& state() { return state_; }
-  bool exists_with_files() const;
   /// The directory holds an unfinished restore: the old one is aside or being rewritten already.
   bool unfinished() const;
-  std::string aside_wal() const { return settings_.data + ".unarchived-wal"; }
+  /// Of this attempt alone: what an earlier one kept is no part of this server's WAL.
+  std::string aside_wal() const { return settings_.data + ".unarchived-wal-" + state_.stamp; }
   std::string kept_files() const { return settings_.data + ".files.before-" + state_.stamp; }
 
   /// Remembers whether it runs, and stops it: immediate, since the checkpoint of a clean shutdown may recycle WAL that
@@ -47,11 +50,14 @@ class OriginalPlace {
   Result<void> check_movable() const;
   /// The data directory, and in each tablespace the directory of this version, get another name; an empty one that is
   /// marked as unfinished takes the data directory's place in the same instant. Durable.
-  /// Errors: refused when the directory cannot be renamed (a mount point, another's parent directory): hint --delta.
+  /// Errors: refused when the directory cannot be renamed (a mount point, another's parent directory): hint --delta;
+  /// conflict when somebody has started the server again. After an error everything lies where it lay.
   Result<void> move_aside(const restore::RestorePlan& plan);
   /// For the same place rewritten.
-  Result<void> save_state() const;
+  Result<void> save_state();
   Result<void> forget_state() const;
+  /// As if no attempt had been made before.
+  void begin_anew();
   /// As it was started before.
   Result<void> start_server(std::stop_token stop) const;
 
@@ -59,12 +65,16 @@ class OriginalPlace {
   OriginalPlace(Settings settings, const Clock& clock) : settings_(std::move(settings)), clock_(&clock) {}
   Result<void> save_state_in(const std::string& directory) const;
   Result<void> wait_until_ended(std::stop_token stop) const;
-  Result<void> move_tablespaces(const restore::RestorePlan& plan) const;
+  Result<void> move_tablespaces(const restore::RestorePlan& plan);
+  /// The way back, where the data directory could not follow them.
+  void return_tablespaces();
   Result<void> exchange(const std::string& fresh) const;
+  Result<void> exchange_in_steps(const std::string& fresh) const;
 
   Settings settings_;
   const Clock* clock_;
   InPlaceState state_;
+  std::vector<std::pair<std::string, std::string>> moved_tablespaces_;  // from, to
 };
 
 }  // namespace spendsync::cli

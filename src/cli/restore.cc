@@ -58,11 +58,7 @@ Result<restore::PrepareSettings> prepare_settings_for(const Wiring& wiring, cons
   auto settings = prepare_settings(wiring);
   if (options.target) settings.target = TRY(absolute_path(*options.target));
   if (options.delta) settings.existing = restore::Existing::rewritten;
-  const auto& original = wiring.config().database.data_directory;
-  if (options.delta && original && settings.target == original) {
-    return Error(ErrorKind::refused, *options.target + " is the original data directory")
-        .with_hint("say --in-place --delta: its WAL is then saved first");
-  }
+  settings.original = wiring.config().database.data_directory;
   for (const auto& words : options.tablespaces) {
     auto mapping = TRY(restore::parse_tablespace_mapping(words));
     settings.tablespaces.push_back(std::move(mapping));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <set>
 
 #include "backup/wal_rescue.h"
 #include "cli/exit_code.h"
@@ -73,8 +74,13 @@ class InPlaceRestore {
         place_(std::move(place)) {}
 
   Result<int> run() {
-    if (place_.state().restored && !place_.unfinished()) return start_only();
     auto plan = TRY(make_plan());
+    if (place_.state().restored && !place_.unfinished()) {
+      if (place_.state().plan == plan.resume_id) return start_only();
+      TRY(place_.forget_state());  // of another request, which came to its end but for the start
+      place_.begin_anew();
+      plan = TRY(make_plan());
+    }
     print_plan(process_, plan, zone());
     if (options_.plan_only) {
       process_.output.remark("before that, WAL that is not archived yet is saved, and the plan reaches to its end");
@@ -119,8 +125,12 @@ class InPlaceRestore {
   /// Where WAL is missing before the server's newest, its newest commits would be left behind without a word.
   Result<void> check_reach(const restore::RestorePlan& plan) const {
     bool own_end = request_.target == restore::RestoreRequest::Target::latest && !request_.timeline;
-    if (!own_end || !newest_ || exists(place_.aside_wal())) return {};
+    if (!own_end || !newest_) return {};
     if (plan.target.needed_until >= newest_->start(plan.wal.segment_size)) return {};
+    // What is kept aside may go on where the repository's WAL ends, without a hole.
+    uint64_t number = plan.target.needed_until.value / plan.wal.segment_size;
+    while (number <= newest_->number && kept_aside_.contains(number)) ++number;
+    if (number > newest_->number) return {};
     return Error(
                ErrorKind::refused,
                fmt::format("the server's newest WAL is segment {}, but from the backup on there is WAL up to {} only: "
@@ -148,6 +158,8 @@ class InPlaceRestore {
                                        rescued.stored.size(), rescued.stored.back()));
     }
     for (const auto& kept : rescued.aside) {
+      auto segment = SegmentName::parse(kept.name, repository_.identity().wal_segment_size);
+      if (segment) kept_aside_.insert(segment->number);
       process_.log.warning(
           fmt::format("the repository did not take {}: it is kept in {}", kept.name, place_.aside_wal()),
           {{"why", kept.why}});
@@ -162,6 +174,7 @@ class InPlaceRestore {
     auto settings = TRY(execute_settings(wiring_, options_, program));
     settings.make_configuration = !finds_configuration_elsewhere(plan);
     settings.put_back = [&] { return put_back(plan); };
+    place_.state().plan = plan.resume_id;
     const auto broker = TRY(provide_escrow_key(process_, wiring_, options_, directory.path(), settings));
     if (options_.delta && !place_.unfinished()) TRY(place_.save_state());
     auto progress = process_.output.progress("restore");
@@ -175,6 +188,7 @@ class InPlaceRestore {
     }
     progress->finish();
     remember_duration(process_, wiring_, plan, report);
+    report.missing.insert(report.missing.end(), not_put_back_.begin(), not_put_back_.end());
     TRY(place_.forget_state());
     if (!place_.state().moved_to.empty()) {
       report.notes.push_back("the old data directory is " + place_.state().moved_to + ": remove it when all is well");
@@ -222,7 +236,7 @@ class InPlaceRestore {
                                   report.replaced, report.identical));
       if (report.replaced > 0) lines.push_back("the replaced ones are kept in " + settings.kept);
       for (const auto& left : report.left) {
-        lines.push_back(fmt::format("{} stays in {}: {}", left.path, settings.staged, left.why));
+        not_put_back_.push_back(fmt::format("{}, which stays in {}: {}", left.path, settings.staged, left.why));
       }
     }
     place_.state().restored = true;
@@ -237,6 +251,8 @@ class InPlaceRestore {
   repository::Repository& repository_;
   OriginalPlace place_;
   std::optional<SegmentName> newest_;  // of the server's WAL
+  std::set<uint64_t> kept_aside_;      // numbers of its segments that the repository did not take
+  std::vector<std::string> not_put_back_;
 };
 
 }  // namespace

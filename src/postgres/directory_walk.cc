@@ -18,10 +18,19 @@ namespace {
 // backup/basebackup.c: excludeDirContents; kept, but empty.
 constexpr std::array<std::string_view, 7> kEmptied{"pg_stat_tmp", "pg_replslot",  "pg_dynshmem", "pg_notify",
                                                    "pg_serial",   "pg_snapshots", "pg_subtrans"};
-// backup/basebackup.c: excludeFiles; the last two are what a server leaves behind after recovery.
-constexpr std::array<std::string_view, 9> kExcluded{
-    "postgresql.auto.conf.tmp", "current_logfiles.tmp", "backup_label",     "tablespace_map",    "backup_manifest",
-    "postmaster.pid",           "postmaster.opts",      "backup_label.old", "tablespace_map.old"};
+// backup/basebackup.c: excludeFiles; the *.old are what a server leaves behind after recovery; the last two are of a
+// restore by this program, and say nothing about another one.
+constexpr std::array<std::string_view, 11> kExcluded{"postgresql.auto.conf.tmp",
+                                                     "current_logfiles.tmp",
+                                                     "backup_label",
+                                                     "tablespace_map",
+                                                     "backup_manifest",
+                                                     "postmaster.pid",
+                                                     "postmaster.opts",
+                                                     "backup_label.old",
+                                                     "tablespace_map.old",
+                                                     "spendsync-restore.in-place",
+                                                     "spendsync-restore.plan"};
 constexpr std::array<std::string_view, 2> kExcludedPrefixes{"pg_internal.init", "pgsql_tmp"};
 
 template <size_t N>

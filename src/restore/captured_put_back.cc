@@ -11,6 +11,7 @@
 
 #include "base/process_identity.h"
 #include "restore/beneath_tree.h"
+#include "restore/target_directory.h"
 
 namespace spendsync::restore {
 
@@ -19,10 +20,6 @@ namespace {
 constexpr size_t kPiece = 1u << 20;
 constexpr mode_t kParentMode = 0755;
 constexpr mode_t kPermissions = 07777;
-
-bool lies_within(const std::string& path, const std::string& directory) {
-  return path == directory || path.starts_with(directory + "/");
-}
 
 std::array<timespec, 2> times_of(const struct stat& status) { return {timespec{0, UTIME_OMIT}, status.st_mtim}; }
 

@@ -87,6 +87,10 @@ Result<ExistingTree::File> ExistingTree::open_file(const std::string& relative, 
   TRY(clear_the_way(relative, S_IFREG));
   File file;
   auto opened = tree_.open_existing(relative, O_RDWR | O_NONBLOCK);
+  if (!opened && opened.error().os_error() == EACCES) {  // of mode 0400, such as server.key: made anew
+    TRY(remove_tree(path_of(relative)));
+    opened = tree_.open_existing(relative, O_RDWR | O_NONBLOCK);
+  }
   if (opened) {
     file = {std::move(*opened), true};
   } else if (opened.error().os_error() == ENOENT) {

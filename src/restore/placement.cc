@@ -26,7 +26,7 @@ constexpr size_t kComponentMax = 255;  // NAME_MAX
 /// Archiving": signal files of the source say nothing about the copy).
 constexpr std::array kSkipped{"recovery.signal", "standby.signal",   "postmaster.pid",     "postmaster.opts",
                               "backup_manifest", "backup_label.old", "tablespace_map.old", "postgresql.auto.conf.tmp",
-                              kWalPlanFile,      kUnfinishedMarker};
+                              kWalPlanFile,      kUnfinishedMarker,  kInPlaceFile};
 /// These come from the manifest, byte for byte.
 constexpr std::array kOwnNames{"backup_label", "tablespace_map"};
 

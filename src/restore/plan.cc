@@ -114,15 +114,18 @@ Result<std::vector<SpaceNeed>> measure_space(const RestorePlan& plan) {
   std::vector<std::pair<std::string, uint64_t>> needs;
   uint64_t segment = plan.wal.segment_size;
   if (plan.restores_database()) {
+    bool rewrites = plan.existing == Existing::rewritten || exists(plan.paths.data + "/" + kUnfinishedMarker);
+    const auto& backup = plan.target.backup;
+    const auto version = fmt::format("PG_{}_{}", backup.major_version, backup.catalog_version);
     uint64_t elsewhere = 0;
     for (const auto& tablespace : plan.tablespaces) {
       auto known = plan.tablespace_bytes.find(tablespace.oid);
-      if (!tablespace.chosen || known == plan.tablespace_bytes.end()) continue;
-      needs.emplace_back(tablespace.location, known->second);
+      if (known == plan.tablespace_bytes.end()) continue;
       elsewhere += known->second;
+      uint64_t there = rewrites ? used_bytes(tablespace.location + "/" + version) : 0;
+      needs.emplace_back(tablespace.location, known->second - std::min(known->second, there));
     }
     uint64_t here = plan.write_bytes - std::min(plan.write_bytes, elsewhere);
-    bool rewrites = plan.existing == Existing::rewritten || exists(plan.paths.data + "/" + kUnfinishedMarker);
     if (rewrites) here -= std::min(here, used_bytes(plan.paths.data));
     needs.emplace_back(plan.paths.data, here + std::min(plan.wal_segments * segment, kRecoveryWal));
     needs.emplace_back(plan.paths.window, std::min<uint64_t>(plan.wal_segments, kWindowSegments) * segment);
@@ -145,7 +148,7 @@ Result<std::vector<SpaceNeed>> measure_space(const RestorePlan& plan) {
   return result;
 }
 
-/// What each tablespace takes: the operator maps them because one file system has no room for all.
+/// What each tablespace takes: they may lie on file systems of their own.
 Result<std::map<uint32_t, uint64_t>> measure_tablespaces(repository::Repository& repository,
                                                          const repository::ManifestSummary& backup) {
   constexpr std::string_view kPrefix = "pg_tblspc/";
@@ -214,7 +217,7 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
                                                    {plan.paths.files, plan.paths.tablespaces, plan.paths.window},
                                                    settings.in_place,
                                                    settings.tablespaces}));
-    if (!settings.tablespaces.empty()) plan.tablespace_bytes = TRY(measure_tablespaces(repository, backup));
+    if (!plan.tablespaces.empty()) plan.tablespace_bytes = TRY(measure_tablespaces(repository, backup));
   }
   auto identity = identity_of(plan, repository.id());
   plan.resume_id = short_hash(identity);

@@ -52,7 +52,7 @@ struct RestorePlan {
   std::string repository;  // where it is
   RestorePaths paths;
   std::vector<PlannedTablespace> tablespaces;
-  std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid; known only where the operator mapped some
+  std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid
   WalPlan wal;
   uint64_t wal_segments = 0;  // that recovery is expected to read
   uint64_t wal_bytes = 0;     // stored, of those

@@ -1,6 +1,7 @@
 #include "restore/restore.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -114,7 +115,8 @@ class Execution {
                                               .plan_id = plan_.resume_id,
                                               .database = plan_.restores_database(),
                                               .group_access = group_access,
-                                              .tablespaces = chosen_tablespaces(),
+                                              .tablespaces = tablespaces(false),
+                                              .chosen_tablespaces = tablespaces(true),
                                               .rewrite = plan_.existing == Existing::rewritten,
                                               .system_identifier = plan_.system_identifier},
                                              repository_.log(), stop_));
@@ -123,10 +125,10 @@ class Execution {
     return target;
   }
 
-  std::vector<std::string> chosen_tablespaces() const {
+  std::vector<std::string> tablespaces(bool chosen) const {
     std::vector<std::string> paths;
     for (const auto& tablespace : plan_.tablespaces) {
-      if (tablespace.chosen || plan_.in_place) paths.push_back(tablespace.location);
+      if (tablespace.chosen == chosen && (chosen || plan_.in_place)) paths.push_back(tablespace.location);
     }
     return paths;
   }
@@ -225,6 +227,26 @@ class Execution {
 
 }  // namespace
 
+namespace {
+
+bool is_same_place(const std::string& one, const std::string& other) {
+  struct stat a {};
+  struct stat b {};
+  if (::stat(one.c_str(), &a) != 0 || ::stat(other.c_str(), &b) != 0) return one == other;
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// Its WAL would be lost: only a restore in place saves that first.
+Result<void> check_not_original(const std::string& target, const PrepareSettings& settings) {
+  if (settings.in_place || settings.existing != Existing::rewritten || !settings.original) return {};
+  auto original = TRY(normalize_target(*settings.original));
+  if (!is_same_place(target, original)) return {};
+  return Error(ErrorKind::refused, target + " is the original data directory")
+      .with_hint("say --in-place --delta: its WAL is then saved first");
+}
+
+}  // namespace
+
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
                                     const PrepareSettings& settings, std::stop_token stop) {
   auto catalog = TRY(repository::Catalog::load(repository, stop));
@@ -237,6 +259,7 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
                         settings.existing,     settings.in_place, settings.aside};
   if (settings.target) {
     auto path = TRY(normalize_target(*settings.target));
+    TRY(check_not_original(path, settings));
     planning.paths = RestorePaths::of(path);
     planning.asked_target = path;
     return make_plan(repository, wal, std::move(target), planning);

@@ -14,12 +14,14 @@ struct PrepareSettings {
   std::string target_directory;       // where restores go otherwise
   std::vector<TablespaceMapping> tablespaces = {};
   Existing existing = Existing::refused;
-  bool in_place = false;   // `target` is the original place
-  std::string aside = {};  // directory with WAL that the repository could not take; empty: none
+  bool in_place = false;                     // `target` is the original place
+  std::optional<std::string> original = {};  // the source's own data directory, where that is known
+  std::string aside = {};                    // directory with WAL that the repository could not take; empty: none
 };
 
 /// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
-/// Errors: those of target_resolution.h; refused when the source's own directory is the target.
+/// Errors: those of target_resolution.h; refused when the source's own directory is to be rewritten, by whatever path
+/// it is called, but not in place.
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
                                     const PrepareSettings& settings, std::stop_token stop);
 

@@ -8,10 +8,6 @@ namespace spendsync::restore {
 
 namespace {
 
-bool lies_within(const std::string& path, const std::string& directory) {
-  return path == directory || path.starts_with(directory + "/");
-}
-
 bool overlap(const std::string& a, const std::string& b) { return lies_within(a, b) || lies_within(b, a); }
 
 std::string known_tablespaces(const std::vector<repository::TablespaceRecord>& tablespaces) {
@@ -106,6 +102,7 @@ Result<std::vector<PlannedTablespace>> place_tablespaces(const std::vector<repos
         return Error(ErrorKind::refused,
                      fmt::format("tablespace {} ({}) is mapped more than once", tablespace.oid, tablespace.location));
       }
+      if (places.original && mapping.destination == tablespace.location) continue;  // where it goes anyway
       place.location = mapping.destination;
       place.chosen = true;
     }

@@ -112,11 +112,14 @@ Result<void> TargetDirectory::open_directory() {
   return {};
 }
 
-/// Before anything is made. With a marker they hold what this restore wrote.
+/// Before anything is made.
 Result<void> TargetDirectory::check_tablespaces() const {
-  for (const auto& path : settings_.tablespaces) {
+  for (const auto& path : settings_.tablespaces) TRY(check_directory(path));
+  auto marker = parse_marker(marker_path());
+  bool filled_by_this_plan = marker && marker->plan_id == settings_.plan_id;
+  for (const auto& path : settings_.chosen_tablespaces) {
     bool there = TRY(check_directory(path));
-    if (!there || settings_.rewrite || exists(marker_path())) continue;
+    if (!there || filled_by_this_plan) continue;
     auto names = TRY(list_directory(path));
     if (names.empty()) continue;
     return Error(ErrorKind::refused, fmt::format("{} is not empty (it holds {})", path, names.front()))
@@ -285,6 +288,10 @@ Result<SystemIdentifier> identify_data_directory(const std::string& data_directo
 }
 
 // ---- paths
+
+bool lies_within(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
+}
 
 Result<std::string> normalize_target(const std::string& path) {
   if (path.find_first_of("\n\r\\") != std::string::npos) {

@@ -17,7 +17,10 @@ class TargetDirectory {
     std::string plan_id;
     bool database = true;  // else captured files alone
     bool group_access = false;
-    std::vector<std::string> tablespaces = {};  // where the operator wants them: empty or not there, unless rewritten
+    std::vector<std::string> tablespaces = {};  // where they lay, in place: whatever they hold
+    /// Where the operator wants them: empty or not there, unless an unfinished restore of this very plan filled them.
+    /// Also where the data directory is rewritten: links of a copied directory may lead to the original's tablespaces.
+    std::vector<std::string> chosen_tablespaces = {};
     bool rewrite = false;  // --delta: the data directory of this cluster is taken over with what it holds
     SystemIdentifier system_identifier = {};
   };
@@ -64,6 +67,9 @@ Result<SystemIdentifier> identify_data_directory(const std::string& data_directo
 /// Absolute, without "." , ".." and doubled slashes; relative paths are taken from the working directory.
 /// Errors: refused for "/", and for paths with a line end or backslash, which tablespace_map cannot hold everywhere.
 Result<std::string> normalize_target(const std::string& path);
+
+/// Whether `path` is `directory` or below it. Both absolute and normalized.
+bool lies_within(const std::string& path, const std::string& directory);
 
 /// <parent>/<label>-<UTC time>/data; or that of an unfinished restore of the same plan below `parent`.
 Result<std::string> default_target(const std::string& parent, const std::string& label, Timestamp now,

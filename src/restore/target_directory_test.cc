@@ -131,6 +131,33 @@ TEST_F(TargetDirectoryTest, RewritesOnlyADataDirectoryOfTheSameCluster) {
   EXPECT_KIND(rewrite(), ErrorKind::refused);
 }
 
+TEST_F(TargetDirectoryTest, NeverTakesAChosenTablespaceThatHoldsSomethingOfOthers) {
+  const auto place = directory_.path() + "/place";
+  auto with = [&](const std::string& plan, bool rewrite) {
+    return TargetDirectory::claim({.paths = RestorePaths::of(data()),
+                                   .plan_id = plan,
+                                   .chosen_tablespaces = {place},
+                                   .rewrite = rewrite,
+                                   .system_identifier = backup::TestRepository::kSystem},
+                                  log_, {});
+  };
+  MUST(make_directories(place + "/PG_15_202209061", 0700));
+  EXPECT_KIND(with("plan-a", false), ErrorKind::refused);
+  EXPECT_FALSE(exists(data()));
+  MUST(make_directories(data() + "/global", 0700));
+  put("/PG_VERSION");
+  MUST(replace_file(data() + "/global/pg_control", synthetic_control_file(), 0600));
+  EXPECT_KIND(with("plan-a", true), ErrorKind::refused);
+  MUST(replace_file(data() + "/" + kUnfinishedMarker, {}, 0600));  // as moving aside leaves it: nobody's plan yet
+  EXPECT_KIND(with("plan-a", true), ErrorKind::refused);
+  MUST(remove_tree(data() + "/" + kUnfinishedMarker));
+  MUST(remove_tree(place));
+  EXPECT_OK(with("plan-a", true));
+  MUST(make_directories(place + "/PG_15_202209061", 0700));  // what that one wrote before it was killed
+  EXPECT_KIND(with("plan-b", true), ErrorKind::refused);
+  EXPECT_OK(with("plan-a", true));
+}
+
 TEST_F(TargetDirectoryTest, ATornMarkerAloneIsNoHindrance) {
   MUST(make_directories(data(), 0700));
   put("/" + std::string(kUnfinishedMarker));

@@ -66,6 +66,9 @@ TEST_F(ProgramDelta, RefusesRunningServersOtherClustersAndWhatIsNoDataDirectory)
   };
   EXPECT_EQ(installation_.run({"restore", "full", today(), "--delta"}).exit_status, 2);
   refused(server_.data_directory(), "is the original data directory");
+  refused(server_.data_directory() + "/", "is the original data directory");
+  shell(fmt::format("ln -s {} {}", server_.directory(), target("way")));
+  refused(target("way") + "/data", "is the original data directory");
   refused(target("nowhere"), "is no data directory");
   shell(fmt::format("mkdir {0} && echo precious > {0}/file", target("plain")));
   refused(target("plain"), "is no data directory");
@@ -81,6 +84,21 @@ TEST_F(ProgramDelta, RefusesRunningServersOtherClustersAndWhatIsNoDataDirectory)
                fmt::format("-c unix_socket_directories={} -c port=6003", socket)});
   refused(target("copy"), "a server runs on");
   server_.run({server_.bin_directory() + "/pg_ctl", "stop", "-w", "-m", "fast", "-D", target("copy")});
+}
+
+TEST_F(ProgramDelta, LeavesTheOriginalsTablespaceAlone) {
+  const auto place = server_.make_directory("fast");
+  server_.psql("create tablespace fast location '" + place + "'");
+  server_.psql("create table t tablespace fast as select generate_series(1, 2000) as n");
+  installation_.must_run({"backup", "full"});
+  installation_.must_run({"restore", "full", today(), "--no-start", "--target", target("copy")});
+  server_.psql("create table later tablespace fast as select 1 as n");
+  server_.psql("checkpoint");
+  const auto output = installation_.run({"restore", "full", today(), "--no-start", "--delta", "--target",
+                                         target("copy"), "--tablespace", place + "=" + place});
+  EXPECT_EQ(output.exit_status, 4) << output.out << output.err;
+  EXPECT_THAT(output.err, HasSubstr("is not empty"));
+  EXPECT_TRUE(exists(server_.data_directory() + "/" + server_.psql("select pg_relation_filepath('later')")));
 }
 
 TEST_F(ProgramDelta, AKilledRestoreIsTakenUpWithWhatItHadWritten) {

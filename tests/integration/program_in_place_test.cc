@@ -188,6 +188,7 @@ TEST_F(ProgramInPlace, RefusesToLeaveCommitsBehindWhereWalIsMissing) {
     server_.psql("checkpoint");  // recycles what no slot keeps
   }
   server_.psql("insert into t values (6)");
+  server_.make_directory("data.unarchived-wal-20200101T000000Z");  // of an earlier restore
   const auto refused = installation_.run({"restore", "--latest", "--in-place", "--yes"});
   EXPECT_EQ(refused.exit_status, 4) << refused.out << refused.err;
   EXPECT_THAT(refused.err, HasSubstr("later commits would be lost"));
@@ -217,6 +218,33 @@ TEST_F(ProgramInPlace, AKilledOneIsBroughtToItsEndByTheSameCommand) {
   ASSERT_EQ(output.exit_status, 0) << output.out << output.err;
   EXPECT_EQ(server_.psql("select count(*) from t"), "300000") << "it ran before, so it runs again";
   EXPECT_EQ(moved_aside().size(), 1u) << "what is half restored is not moved aside as well";
+}
+
+TEST_F(ProgramInPlace, WhatAnEarlierOneLeftIsNotTakenForThisOne) {
+  server_.psql("create table t as select 1 as n");
+  installation_.must_run({"backup", "full"});
+  server_.psql("insert into t values (2)");
+  server_.run({server_.bin_directory() + "/pg_ctl", "stop", "-w", "-m", "fast", "-D", server_.data_directory()});
+  const auto leave = [&](const std::string& control) {
+    const auto text = fmt::format(
+        R"({{"control":"{}","plan":"0123456789abcdef","was_running":true,"server_options":"","stamp":"20200101T000000Z",)"
+        R"("moved_to":"","timeline":1,"restored":true}})",
+        control);
+    server_.run({"/bin/sh", "-c",
+                 fmt::format("printf %s '{}' > {}/spendsync-restore.in-place", text, server_.data_directory())});
+  };
+  auto digest = server_.run({"/usr/bin/sha256sum", server_.data_directory() + "/global/pg_control"}).substr(0, 64);
+  for (const auto& control : {digest, std::string(64, '0')}) {  // of another plan; of a server that has run since
+    leave(control);
+    const auto output =
+        installation_.run({"restore", "full", TimeZone::utc().day_of(SystemClock().now()), "--in-place", "--yes"});
+    ASSERT_EQ(output.exit_status, 0) << output.out << output.err;
+    EXPECT_THAT(output.out, HasSubstr("recovered to"));
+    EXPECT_FALSE(exists(server_.data_directory() + "/postmaster.pid")) << "it did not run before";
+  }
+  server_.start();
+  EXPECT_EQ(server_.psql("select string_agg(n::text, ',') from t"), "1");
+  EXPECT_EQ(moved_aside().size(), 2u);
 }
 
 TEST_F(ProgramInPlace, DeltaRewritesWhereItLies) {
