@@ -1,9 +1,12 @@
 #include "backup/file_copier.h"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
@@ -16,6 +19,7 @@ namespace spendsync::backup {
 
 using postgres::FileRole;
 using repository::FileEntry;
+using repository::FrameRuns;
 using repository::Hash128;
 
 namespace {
@@ -24,6 +28,7 @@ namespace {
 struct OpenFile {
   Fd fd;
   struct stat status {};
+  Timestamp looked_at;  // when the status was taken
   uint64_t size() const { return static_cast<uint64_t>(status.st_size); }
 };
 
@@ -38,10 +43,51 @@ bool is_relation(FileRole role) { return role != FileRole::other; }
 
 uint64_t divide_up(uint64_t value, uint64_t by) { return (value + by - 1) / by; }
 
-void fill_from_status(FileEntry& entry, const struct stat& status) {
+/// A change within the same tick of the file system's clock would leave ctime as it is: only what has rested for a
+/// second by then is known by it.
+std::optional<repository::FileIdentity> identity_of(const OpenFile& opened) {
+  constexpr int64_t kRest = 1'000'000'000;
+  auto now = std::chrono::nanoseconds(opened.looked_at.time_since_epoch()).count();
+  auto ctime = nanoseconds(opened.status.st_ctim);
+  if (opened.status.st_ino == 0 || now - ctime <= kRest) return std::nullopt;
+  return repository::FileIdentity{opened.status.st_ino, ctime};
+}
+
+void fill_from_status(FileEntry& entry, const OpenFile& opened) {
   entry.kind = repository::FileKind::file;
-  entry.mode = status.st_mode & 07777u;
-  entry.mtime_ns = nanoseconds(status.st_mtim);
+  entry.mode = opened.status.st_mode & 07777u;
+  entry.mtime_ns = nanoseconds(opened.status.st_mtim);
+  entry.identity = identity_of(opened);
+}
+
+/// Where this host's kernel keeps the times, they cannot lag behind a change.
+bool keeps_times_itself(const Fd& fd) {
+  constexpr uint32_t kZfs = 0x2fc12fc1;  // not in linux/magic.h
+  constexpr std::array<uint32_t, 6> kLocal{EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                           F2FS_SUPER_MAGIC, TMPFS_MAGIC,     kZfs};
+  struct statfs status {};
+  return fstatfs(fd.get(), &status) == 0 &&
+         std::ranges::find(kLocal, static_cast<uint32_t>(status.f_type)) != kLocal.end();
+}
+
+/// The full's file, and the hashes of its blocks where its content is to be compared.
+struct BaseFile {
+  FileEntry entry;
+  std::vector<Hash128> hashes;
+};
+
+FrameRuns all_of_base(const FileEntry& entry) {
+  FrameRuns content;
+  repository::keep_from_base(entry.content, 0, entry.size, content);
+  return content;
+}
+
+uint64_t bytes_of_base(const FrameRuns& content) {
+  uint64_t bytes = 0;
+  for (const auto& run : content.runs()) {
+    if (run.source == repository::FrameSource::base) bytes += run.length;
+  }
+  return bytes;
 }
 
 void join(RangeCopier::Copied& whole, RangeCopier::Copied&& part) {
@@ -58,7 +104,9 @@ struct FileCopier::LargeFile {
   CopyFile file;
   OpenFile opened;
   std::vector<RangeCopier::Copied> parts;
-  std::vector<Hash128> page_hashes;
+  std::vector<Hash128> block_hashes;
+  uint32_t block_size = 0;
+  std::optional<BaseFile> base;
   std::atomic<size_t> remaining{0};
 };
 
@@ -84,7 +132,12 @@ struct FileCopier::State {
   Result<OpenFile> open(CopyFile& file) const;
   void skipped(const std::string& name, const std::string& why);
   Result<std::optional<OpenFile>> open_or_leave_out(CopyFile& file);
-  Result<void> add_entry(FileEntry entry, RangeCopier::Copied copied, std::span<const Hash128> page_hashes);
+  uint32_t block_size_of(const CopyFile& file) const;
+  size_t hashes_of(const CopyFile& file, uint64_t size) const;
+  Result<std::optional<BaseFile>> find_base(const CopyFile& file, const OpenFile& opened) const;
+  Result<bool> add_unread(CopyFile& file, const OpenFile& opened, const std::optional<BaseFile>& base);
+  Result<void> read_base_hashes(std::optional<BaseFile>& base) const;
+  Result<void> add_entry(FileEntry entry, RangeCopier::Copied copied, const repository::BackupRun::Hashes& hashes);
   void count(const FileEntry& entry);
 };
 
@@ -113,22 +166,34 @@ class FileCopier::Worker {
     auto opened = TRY(state_.open_or_leave_out(file));
     if (!opened) return {};
     state_.collaborators.progress.add_items(1);
-    if (file.captured) return copy_captured(file, *opened, stop);
-    fill_from_status(file.entry, opened->status);
-    page_hashes_.resize(hashes_of(file, opened->size()));
+    auto base = TRY(state_.find_base(file, *opened));
+    auto unread = TRY(state_.add_unread(file, *opened, base));
+    if (unread) return {};
+    TRY(state_.read_base_hashes(base));
+    block_hashes_.resize(state_.hashes_of(file, opened->size()));
+    if (file.captured) return copy_captured(file, *opened, base, stop);
+    fill_from_status(file.entry, *opened);
     copier_.begin_file();
-    auto copied = TRY(copier_.copy(range_of(file, *opened, 0, opened->size(), page_hashes_), stop));
-    return state_.add_entry(std::move(file.entry), std::move(copied), page_hashes_);
+    auto copied = TRY(copier_.copy(range_of({file, *opened, base}, 0, opened->size(), block_hashes_), stop));
+    return add_entry(file, std::move(copied));
+  }
+
+  /// A file that became shorter while it was read has fewer blocks than it had.
+  Result<void> add_entry(CopyFile& file, RangeCopier::Copied copied) {
+    block_hashes_.resize(std::min(block_hashes_.size(), state_.hashes_of(file, copied.size)));
+    return state_.add_entry(std::move(file.entry), std::move(copied), {block_hashes_, state_.block_size_of(file)});
   }
 
   // A captured file has no log that would repair it, so it counts only as it was at one moment.
-  Result<void> copy_captured(CopyFile& file, OpenFile& opened, std::stop_token stop) {
+  Result<void> copy_captured(CopyFile& file, OpenFile& opened, const std::optional<BaseFile>& base,
+                             std::stop_token stop) {
     RangeCopier::Copied copied;
     bool steady = false;
     for (unsigned attempt = 0; attempt < state_.settings.captured_attempts && !steady; ++attempt) {
       if (fstat(opened.fd.get(), &opened.status) != 0)
         return unreadable(file, Error::from_errno(errno, "cannot look at it"));
-      auto read = copier_.copy(range_of(file, opened, 0, opened.size(), {}), stop);
+      block_hashes_.resize(state_.hashes_of(file, opened.size()));
+      auto read = copier_.copy(range_of({file, opened, base}, 0, opened.size(), block_hashes_), stop);
       if (!read) {
         if (copier_.failed_reading()) return unreadable(file, std::move(read).error());
         return std::move(read).error();
@@ -141,8 +206,9 @@ class FileCopier::Worker {
       std::lock_guard lock(state_.mutex);
       state_.notices.on_changing(file.name, "it changed each time while it was read");
     }
-    fill_from_status(file.entry, opened.status);
-    return state_.add_entry(std::move(file.entry), std::move(copied), {});
+    fill_from_status(file.entry, opened);
+    file.entry.identity.reset();  // what is captured is compared by its content, always
+    return add_entry(file, std::move(copied));
   }
 
   Result<void> unreadable(const CopyFile& file, Error error) {
@@ -155,12 +221,11 @@ class FileCopier::Worker {
     auto offset = task.index * state_.settings.range_size;
     auto size = std::min(state_.settings.range_size, large.opened.size() - offset);
     std::span<Hash128> hashes;
-    if (!large.page_hashes.empty()) {
-      auto page_size = state_.settings.range.pages.page_size;
-      hashes = std::span(large.page_hashes).subspan(offset / page_size, divide_up(size, page_size));
+    if (!large.block_hashes.empty()) {
+      hashes = std::span(large.block_hashes).subspan(offset / large.block_size, divide_up(size, large.block_size));
     }
     copier_.begin_file();
-    auto range = range_of(large.file, large.opened, offset, size, hashes);
+    auto range = range_of({large.file, large.opened, large.base}, offset, size, hashes);
     range.fill_with_zeros = true;  // what follows must keep its place
     large.parts[task.index] = TRY(copier_.copy(range, stop));
     // acq_rel: the last one sees the parts of all others.
@@ -171,26 +236,87 @@ class FileCopier::Worker {
   Result<void> put_together(LargeFile& large) {
     RangeCopier::Copied whole;
     for (auto& part : large.parts) join(whole, std::move(part));
-    fill_from_status(large.file.entry, large.opened.status);
+    fill_from_status(large.file.entry, large.opened);
     state_.collaborators.progress.add_items(1);
-    return state_.add_entry(std::move(large.file.entry), std::move(whole), large.page_hashes);
+    return state_.add_entry(std::move(large.file.entry), std::move(whole), {large.block_hashes, large.block_size});
   }
 
-  size_t hashes_of(const CopyFile& file, uint64_t size) const {
-    if (file.role != FileRole::relation_main) return 0;
-    return static_cast<size_t>(divide_up(size, state_.settings.range.pages.page_size));
-  }
-
-  RangeCopier::Range range_of(const CopyFile& file, const OpenFile& opened, uint64_t offset, uint64_t size,
-                              std::span<Hash128> hashes) const {
+  struct Source {
+    const CopyFile& file;
+    const OpenFile& opened;
+    const std::optional<BaseFile>& base;
+  };
+  RangeCopier::Range range_of(const Source& source, uint64_t offset, uint64_t size, std::span<Hash128> hashes) {
+    const auto& file = source.file;
+    base_.reset();
+    if (source.base) {
+      base_.emplace(BaseContent{source.base->entry, source.base->hashes, state_.collaborators.base->hasher()});
+    }
     auto first_block = static_cast<uint32_t>(file.segment * state_.settings.blocks_per_segment);
-    return {{opened.fd, file.name, first_block}, offset, size, is_relation(file.role), is_relation(file.role), hashes};
+    return {.source = {source.opened.fd, file.name, first_block},
+            .offset = offset,
+            .size = size,
+            .check_pages = is_relation(file.role),
+            .fill_with_zeros = is_relation(file.role),
+            .block_hashes = hashes,
+            .block_size = state_.block_size_of(file),
+            .base = base_ ? &*base_ : nullptr};
   }
 
   State& state_;
   RangeCopier copier_;
-  std::vector<Hash128> page_hashes_;  // reused
+  std::vector<Hash128> block_hashes_;  // reused
+  std::optional<BaseContent> base_;    // of the range that is being copied
 };
+
+/// Pages of main forks one by one; everything else by frames: it is small, or changes as a whole.
+uint32_t FileCopier::State::block_size_of(const CopyFile& file) const {
+  bool by_page = file.role == FileRole::relation_main;
+  return by_page ? static_cast<uint32_t>(settings.range.pages.page_size) : settings.range.frame_size;
+}
+
+/// Only fulls keep them: nothing is compared with an incremental.
+size_t FileCopier::State::hashes_of(const CopyFile& file, uint64_t size) const {
+  return collaborators.base == nullptr ? static_cast<size_t>(divide_up(size, block_size_of(file))) : 0;
+}
+
+/// nullopt: the full has nothing of that name to compare with.
+Result<std::optional<BaseFile>> FileCopier::State::find_base(const CopyFile& file, const OpenFile& opened) const {
+  std::optional<BaseFile> nothing;
+  if (collaborators.base == nullptr || opened.size() == 0) return nothing;
+  auto entry = TRY(collaborators.base->find(file.entry.set, file.entry.path));
+  if (!entry || !entry->block_hashes) return nothing;
+  if (settings.range.frame_size % entry->block_hashes->block_size != 0) return nothing;
+  return std::optional(BaseFile{*std::move(entry), {}});
+}
+
+Result<void> FileCopier::State::read_base_hashes(std::optional<BaseFile>& base) const {
+  if (base) base->hashes = TRY(collaborators.base->block_hashes(base->entry));
+  return {};
+}
+
+/// Whether the file is the full's as it stands, and recorded as such.
+Result<bool> FileCopier::State::add_unread(CopyFile& file, const OpenFile& opened,
+                                           const std::optional<BaseFile>& base) {
+  if (!base || file.captured || !settings.trust_identity || !base->entry.identity) return false;
+  const auto& entry = base->entry;
+  bool same = entry.identity == identity_of(opened) && entry.size == opened.size() &&
+              entry.mtime_ns == nanoseconds(opened.status.st_mtim) && keeps_times_itself(opened.fd);
+  if (!same) return false;
+  fill_from_status(file.entry, opened);
+  RangeCopier::Copied kept;
+  kept.size = entry.size;
+  kept.crc32c = entry.crc32c;
+  kept.content = all_of_base(entry);
+  kept.bad_blocks = entry.bad_blocks;
+  collaborators.progress.add_bytes(entry.size);
+  {
+    std::lock_guard lock(mutex);
+    ++stats.unread_files;
+  }
+  TRY(add_entry(std::move(file.entry), std::move(kept), {}));
+  return true;
+}
 
 Result<OpenFile> FileCopier::State::open(CopyFile& file) const {
   OpenFile opened;
@@ -199,6 +325,7 @@ Result<OpenFile> FileCopier::State::open(CopyFile& file) const {
   if (fstat(opened.fd.get(), &opened.status) != 0) {
     return Error::from_errno(errno, fmt::format("cannot look at {}", file.name));
   }
+  opened.looked_at = collaborators.clock.now();
   if (!S_ISREG(opened.status.st_mode)) return Error(ErrorKind::refused, "it is no regular file any more");
   posix_fadvise(opened.fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return opened;
@@ -229,19 +356,20 @@ Result<std::optional<OpenFile>> FileCopier::State::open_or_leave_out(CopyFile& f
 }
 
 Result<void> FileCopier::State::add_entry(FileEntry entry, RangeCopier::Copied copied,
-                                          std::span<const Hash128> page_hashes) {
+                                          const repository::BackupRun::Hashes& hashes) {
   entry.size = copied.size;
   entry.crc32c = copied.crc32c;
   entry.content = std::move(copied.content);
   entry.bad_blocks = std::move(copied.bad_blocks);
   count(entry);
-  return collaborators.run.add_file(std::move(entry), page_hashes);
+  return collaborators.run.add_file(std::move(entry), hashes);
 }
 
 void FileCopier::State::count(const FileEntry& entry) {
   std::lock_guard lock(mutex);
   ++stats.files;
   stats.bytes += entry.size;
+  stats.kept_bytes += bytes_of_base(entry.content);
   if (stats.sets.size() <= entry.set) stats.sets.resize(entry.set + 1);
   ++stats.sets[entry.set].files;
   stats.sets[entry.set].bytes += entry.size;
@@ -279,6 +407,13 @@ class FileCopier::Feeder {
   Result<void> add_large(CopyFile file) {
     auto opened = TRY(state_.open_or_leave_out(file));
     if (!opened) return {};
+    auto base = TRY(state_.find_base(file, *opened));
+    auto unread = TRY(state_.add_unread(file, *opened, base));
+    if (unread) {
+      state_.collaborators.progress.add_items(1);
+      return {};
+    }
+    TRY(state_.read_base_hashes(base));
     auto large = std::make_shared<LargeFile>();
     auto size = opened->size();
     // At least one range, so that a file which has become empty still gets its entry.
@@ -286,9 +421,9 @@ class FileCopier::Feeder {
     large->file = std::move(file);
     large->opened = std::move(*opened);
     large->parts.resize(ranges);
-    if (large->file.role == FileRole::relation_main) {
-      large->page_hashes.resize(static_cast<size_t>(divide_up(size, state_.settings.range.pages.page_size)));
-    }
+    large->base = std::move(base);
+    large->block_size = state_.block_size_of(large->file);
+    large->block_hashes.resize(state_.hashes_of(large->file, size));
     large->remaining = ranges;
     for (size_t index = 0; index < ranges; ++index) {
       Task task;

@@ -41,13 +41,16 @@ struct CopyStats {
   uint64_t page_failures = 0;                   // pages
   std::vector<PageFailure> page_failure_files;  // the first kFailureFilesMax
   std::vector<SetCount> sets;                   // by FileEntry::set
+  uint64_t kept_bytes = 0;                      // of content that the full holds
+  uint64_t unread_files = 0;                    // known to be the full's without reading them
 
   static constexpr size_t kFailureFilesMax = 1000;
   static constexpr size_t kBlocksMax = 100;
 };
 
 /// Memory: a frame buffer and a FrameWriter a worker, the queue of `workers` + 2 tasks (a batch of small files or a
-/// range), and of each file that is being cut up its page hashes (16 bytes a page: 2 MiB for 1 GiB).
+/// range), and of each file that is being cut up its block hashes (16 bytes a page: 2 MiB for 1 GiB), those of the
+/// full as well where there is one.
 class FileCopier {
  public:
   struct Settings {
@@ -58,12 +61,16 @@ class FileCopier {
     unsigned captured_attempts = 3;        // at a captured file that changes while it is read
     uint64_t blocks_per_segment = 131072;  // pages of a relation's segment file
     RangeCopier::Settings range;
+    /// Of an incremental: a file of the cluster whose inode, size, and times are those that the full has recorded is
+    /// not read.
+    bool trust_identity = true;
   };
   struct Collaborators {
     repository::BackupRun& run;
     const Clock& clock;
     Log& log;
     Progress& progress;
+    repository::BaseFiles* base = nullptr;  // of an incremental: its full
   };
   /// Told about what is not as it should be, from workers, one at a time.
   struct Notices {

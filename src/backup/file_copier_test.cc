@@ -131,7 +131,7 @@ TEST_F(FileCopierTest, KeepsModeAndModificationTimeOfTheOpenFile) {
   EXPECT_EQ(found.at(key("a")).entry.mtime_ns, 1700000000123456789);
 }
 
-TEST_F(FileCopierTest, HashesEveryPageOfMainForksAndOnlyThose) {
+TEST_F(FileCopierTest, HashesEveryPageOfMainForksAndOtherFilesByFrames) {
   auto content = test_relation({.pages = 11});
   content.resize(content.size() - 100);  // a part of a page at the end is hashed as it is
   write("16384", content);
@@ -149,8 +149,13 @@ TEST_F(FileCopierTest, HashesEveryPageOfMainForksAndOnlyThose) {
     expected.push_back(run->page_hasher().hash(ByteView(content).subspan(offset, size)));
   }
   auto found = repository_.read_back(TestRepository::commit(*run).label);
-  EXPECT_EQ(found.at(key("16384")).page_hashes, expected);
-  EXPECT_FALSE(found.at(key("16384_fsm")).entry.page_hashes.has_value());
+  EXPECT_EQ(found.at(key("16384")).block_hashes, expected);
+  const auto& other = found.at(key("16384_fsm"));
+  ASSERT_TRUE(other.entry.block_hashes.has_value());
+  EXPECT_EQ(other.entry.block_hashes->block_size, settings_.range.frame_size);
+  ASSERT_FALSE(other.block_hashes.empty());
+  auto first = ByteView(content).first(std::min<size_t>(content.size(), settings_.range.frame_size));
+  EXPECT_EQ(other.block_hashes.front(), run->page_hasher().hash(first));
 }
 
 TEST_F(FileCopierTest, LeavesOutWhatAGrowingFileGainsAfterItWasOpened) {

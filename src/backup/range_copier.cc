@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "backup/page_cache.h"
 #include "base/crc32c.h"
@@ -29,21 +30,35 @@ Result<RangeCopier::Copied> RangeCopier::copy(const Range& range, std::stop_toke
 }
 
 Result<void> RangeCopier::copy_pieces(const Range& range, Copied& copied, std::stop_token stop) {
+  std::optional<ChangedBlocks> changed;
+  if (range.base != nullptr) changed.emplace(*range.base, collaborators_.writer, settings_.frame_size);
   while (copied.size < range.size) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while copying files");
-    auto offset = range.offset + copied.size;
     Piece piece = TRY(read_piece(range, copied.size));
     if (piece.size == 0) break;
-    MutableBytes bytes(buffer_.data(), piece.size);
-    if (range.check_pages) {
-      TRY(page_check_.check(range.source, offset, bytes.first(piece.read), copied.bad_blocks, stop));
+    TRY(look_at(range, piece, copied, stop));
+    ByteView bytes(buffer_.data(), piece.size);
+    if (changed) {
+      TRY(changed->add(bytes, range.offset + copied.size));
+      copied.crc32c = crc32c(copied.crc32c, bytes);
+      copied.size += bytes.size();
+    } else {
+      TRY(append(bytes, copied));
     }
-    if (!range.page_hashes.empty()) {
-      hash_pages(bytes, range.page_hashes.subspan(copied.size / settings_.pages.page_size));
-    }
-    TRY(append(bytes, copied));
     collaborators_.progress.add_bytes(piece.size);
     if (piece.ends) break;
+  }
+  if (changed) copied.content = TRY(changed->finish());
+  return {};
+}
+
+Result<void> RangeCopier::look_at(const Range& range, const Piece& piece, Copied& copied, std::stop_token stop) {
+  MutableBytes bytes(buffer_.data(), piece.size);
+  if (range.check_pages) {
+    TRY(page_check_.check(range.source, range.offset + copied.size, bytes.first(piece.read), copied.bad_blocks, stop));
+  }
+  if (!range.block_hashes.empty()) {
+    hash_blocks(bytes, range.block_size, range.block_hashes.subspan(copied.size / range.block_size));
   }
   return {};
 }
@@ -62,10 +77,9 @@ Result<RangeCopier::Piece> RangeCopier::read_piece(const Range& range, uint64_t 
   return Piece{wanted, read, false};
 }
 
-void RangeCopier::hash_pages(ByteView bytes, std::span<repository::Hash128> out) const {
-  const size_t page_size = settings_.pages.page_size;
-  for (size_t page = 0, offset = 0; offset < bytes.size(); ++page, offset += page_size) {
-    out[page] = collaborators_.hasher.hash(bytes.subspan(offset, std::min(page_size, bytes.size() - offset)));
+void RangeCopier::hash_blocks(ByteView bytes, size_t block_size, std::span<repository::Hash128> out) const {
+  for (size_t block = 0, offset = 0; offset < bytes.size(); ++block, offset += block_size) {
+    out[block] = collaborators_.hasher.hash(bytes.subspan(offset, std::min(block_size, bytes.size() - offset)));
   }
 }
 

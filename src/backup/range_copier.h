@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 
+#include "backup/changed_blocks.h"
 #include "backup/page_check.h"
 #include "base/progress.h"
 #include "repository/frame_writer.h"
@@ -34,11 +35,14 @@ class RangeCopier {
     uint64_t offset = 0;  // a multiple of the frame size
     uint64_t size = 0;    // bytes wanted
     bool check_pages = false;
-    bool fill_with_zeros = false;                // where the file has become shorter; else the range ends there
-    std::span<repository::Hash128> page_hashes;  // empty, or one for every page of the range, to be filled
+    bool fill_with_zeros = false;  // where the file has become shorter; else the range ends there
+    /// Empty, or one for every block of the range, to be filled. `block_size` divides the frame size.
+    std::span<repository::Hash128> block_hashes;
+    uint32_t block_size = 0;            // bytes
+    const BaseContent* base = nullptr;  // what is the same there is not stored again
   };
   struct Copied {
-    uint64_t size = 0;    // bytes stored
+    uint64_t size = 0;    // bytes of content
     uint32_t crc32c = 0;  // of those
     repository::FrameRuns content;
     std::vector<uint32_t> bad_blocks;  // counted from the file's beginning
@@ -61,9 +65,10 @@ class RangeCopier {
     bool ends = false;  // the file has become shorter and the range ends with this piece
   };
   Result<void> copy_pieces(const Range& range, Copied& copied, std::stop_token stop);
+  Result<void> look_at(const Range& range, const Piece& piece, Copied& copied, std::stop_token stop);
   Result<Piece> read_piece(const Range& range, uint64_t done);
   Result<void> append(ByteView bytes, Copied& copied);
-  void hash_pages(ByteView bytes, std::span<repository::Hash128> out) const;
+  void hash_blocks(ByteView bytes, size_t block_size, std::span<repository::Hash128> out) const;
 
   Settings settings_;
   Collaborators collaborators_;

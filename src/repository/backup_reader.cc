@@ -1,46 +1,85 @@
 #include "repository/backup_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <list>
 #include <mutex>
+#include <tuple>
 
 #include "base/crc32c.h"
 #include "crypto/sealed_stream.h"
 
 namespace spendsync::repository {
 
+namespace {
+
+/// Collects parts into chunks.
+class ChunkCutter {
+ public:
+  void add(const FramePart& part) {
+    bool known = is_known(*part.run, part.number());
+    uint64_t frame_bytes = known ? 0 : crypto::kFrameOverhead + part.stored_size();
+    if (chunks_.empty() || stored_ + frame_bytes > kChunkMax || chunks_.back().size + part.size > kChunkMax) {
+      chunks_.push_back({offset_, 0, {}});
+      stored_ = 0;
+      known_ = {};
+      frame_bytes = crypto::kFrameOverhead + part.stored_size();
+    }
+    auto& chunk = chunks_.back();
+    chunk.parts.push_back(part);
+    chunk.parts.back().offset = chunk.size;
+    chunk.size += part.size;
+    offset_ += part.size;
+    stored_ += frame_bytes;
+    auto& newest = known_[part.run->source == FrameSource::own ? 0 : 1];
+    newest = {part.run->pack, part.number(), true};
+  }
+  std::vector<ContentChunk> take() { return std::move(chunks_); }
+
+ private:
+  struct Newest {
+    uint32_t pack = 0;
+    uint32_t number = 0;
+    bool set = false;
+  };
+  /// Parts of one frame come soon after one another: comparing with the newest of each source is enough.
+  bool is_known(const FrameRun& run, uint32_t number) const {
+    const auto& newest = known_[run.source == FrameSource::own ? 0 : 1];
+    return newest.set && newest.pack == run.pack && newest.number == number;
+  }
+
+  std::vector<ContentChunk> chunks_;
+  uint64_t offset_ = 0;  // in the file
+  uint64_t stored_ = 0;  // by the newest chunk
+  std::array<Newest, 2> known_;
+};
+
+}  // namespace
+
 std::vector<ContentChunk> split_runs(const FrameRuns& content) {
-  std::vector<ContentChunk> chunks;
-  uint64_t file_offset = 0;
+  ChunkCutter cutter;
   for (const auto& run : content.runs()) {
-    uint64_t object_offset = run.first_offset;
+    FramePart part;
+    part.run = &run;
+    part.object_offset = run.first_offset;
     uint64_t raw_begin = 0;  // of the frame, in the run
     auto wanted_end = run.skip + run.length;
-    bool open = false;
-    uint64_t stored = 0;
-    for (size_t i = 0; i < run.frames(); ++i) {
-      uint64_t raw_end = raw_begin + run.raw_size_of(i);
-      uint64_t frame_bytes = crypto::kFrameOverhead + run.stored_sizes[i];
+    for (part.index = 0; part.index < run.frames(); ++part.index) {
+      uint64_t raw_end = raw_begin + run.raw_size_of(part.index);
       auto begin = std::max(raw_begin, run.skip);
       auto end = std::min(raw_end, wanted_end);
       if (begin < end) {
-        bool fits = open && stored + frame_bytes <= kChunkMax && chunks.back().size + (end - begin) <= kChunkMax;
-        if (!fits) {
-          chunks.push_back({file_offset, 0, &run, i, object_offset, 0, begin - raw_begin});
-          stored = 0;
-          open = true;
-        }
-        auto& chunk = chunks.back();
-        chunk.size += end - begin;
-        ++chunk.frames;
-        stored += frame_bytes;
-        file_offset += end - begin;
+        part.skip = static_cast<uint32_t>(begin - raw_begin);
+        part.size = static_cast<uint32_t>(end - begin);
+        cutter.add(part);
       }
       raw_begin = raw_end;
-      object_offset += frame_bytes;
+      part.object_offset += crypto::kFrameOverhead + part.stored_size();
     }
   }
-  return chunks;
+  return cutter.take();
 }
 
 /// One backup's packs and where they lie.
@@ -60,14 +99,23 @@ struct BackupReader::State {
   Manifest manifest;
   PackList own;
   std::optional<PackList> base;
-  std::mutex stream_mutex;  // guards stream_reader
-  std::unique_ptr<FrameReader> stream_reader;
+  /// A decoded frame of a logical stream. Records and hashes are asked for in about the order in which they lie.
+  struct StreamFrame {
+    const StreamTable* table = nullptr;
+    uint64_t number = 0;
+    Bytes bytes;
+  };
+  static constexpr size_t kStreamFramesKept = 12;
+  std::mutex stream_mutex = {};  // guards what follows
+  std::unique_ptr<FrameReader> stream_reader = nullptr;
+  std::list<StreamFrame> stream_frames = {};  // newest first
 
   const PackList* packs(FrameSource source) const {
     if (source == FrameSource::own) return &own;
     return base ? &*base : nullptr;
   }
   Result<void> read_stream(const StreamTable& table, std::string_view name, uint64_t offset, MutableBytes out);
+  Result<const Bytes*> stream_frame(const StreamTable& table, std::string_view name, uint64_t number);
 };
 
 namespace {
@@ -92,14 +140,18 @@ struct FrameReader::State {
   Decompressor decompressor;
   Bytes stored;
   Bytes payload;
-  Bytes raw;                     // frames of which a part is wanted
+  Bytes raw;                     // a frame of which a part is wanted
   std::list<OpenedPack> opened;  // newest first
+  std::vector<const FramePart*> parts;
 
+  Result<void> read(const ContentChunk& chunk, MutableBytes out);
   Result<const PackRecord*> find_pack(const FrameRun& run) const;
   Result<crypto::StreamOpener*> opener_of(const FrameRun& run, const PackRecord& pack);
-  Result<void> read_stored(const ContentChunk& chunk, const PackRecord& pack);
-  Result<size_t> open_frame(crypto::StreamOpener& opener, const ContentChunk& chunk, size_t index, ByteView bytes);
-  Result<void> decode_chunk(const ContentChunk& chunk, const PackRecord& pack, MutableBytes out);
+  using Parts = std::span<const FramePart* const>;
+  size_t take_near(Parts rest) const;
+  Result<void> read_near(Parts near, const PackRecord& pack, MutableBytes out);
+  Result<void> decode_frame(crypto::StreamOpener& opener, Parts of_frame, ByteView bytes, MutableBytes out);
+  Result<void> open_frame(crypto::StreamOpener& opener, const FramePart& part, ByteView bytes);
   storage::ObjectKey key_of(FrameSource source, const PackRecord& pack) const {
     return backup.repository.layout().pack(backup.packs(source)->label, pack.name);
   }
@@ -109,11 +161,24 @@ FrameReader::FrameReader(std::unique_ptr<State> state) : state_(std::move(state)
 FrameReader::~FrameReader() = default;
 
 Result<void> FrameReader::read(const ContentChunk& chunk, MutableBytes out, std::string_view file) {
-  CHECK(out.size() == chunk.size && chunk.run != nullptr);
-  auto pack = TRY_CONTEXT(state_->find_pack(*chunk.run), "file " + quoted(file));
-  auto context = "file " + quoted(file) + ", pack " + pack->name.to_string();
-  TRY_CONTEXT(state_->read_stored(chunk, *pack), context);
-  TRY_CONTEXT(state_->decode_chunk(chunk, *pack, out), context);
+  CHECK(out.size() == chunk.size);
+  auto read = state_->read(chunk, out);
+  if (!read) return std::move(read).error().with_context("file " + quoted(file));
+  return ok();
+}
+
+/// In the order in which they lie in the packs; what lies near one another is read at once.
+Result<void> FrameReader::State::read(const ContentChunk& chunk, MutableBytes out) {
+  parts.clear();
+  for (const auto& part : chunk.parts) parts.push_back(&part);
+  auto place = [](const FramePart* part) { return std::tuple(part->run->source, part->run->pack, part->number()); };
+  std::ranges::stable_sort(parts, {}, place);
+  for (Parts rest = parts; !rest.empty();) {
+    auto pack = TRY(find_pack(*rest.front()->run));
+    auto near = rest.first(take_near(rest));
+    TRY_CONTEXT(read_near(near, *pack, out), "pack " + pack->name.to_string());
+    rest = rest.subspan(near.size());
+  }
   return ok();
 }
 
@@ -154,14 +219,54 @@ Result<const PackRecord*> FrameReader::State::find_pack(const FrameRun& run) con
   return pack;
 }
 
-Result<void> FrameReader::State::read_stored(const ContentChunk& chunk, const PackRecord& pack) {
-  uint64_t size = 0;
-  for (size_t i = 0; i < chunk.frames; ++i) size += crypto::kFrameOverhead + chunk.run->stored_sizes[chunk.first + i];
-  if (chunk.object_offset + size > pack.index_offset)
-    return Error(ErrorKind::corrupt, "its frames reach into the index");
+namespace {
+
+uint64_t end_of(const FramePart& part) { return part.object_offset + crypto::kFrameOverhead + part.stored_size(); }
+
+}  // namespace
+
+/// How many of them one range read brings. A request costs more than some bytes read in vain.
+size_t FrameReader::State::take_near(Parts rest) const {
+  constexpr uint64_t kGapMax = 256u << 10;
+  const auto& first = *rest.front();
+  uint64_t end = end_of(first);
+  size_t taken = 1;
+  for (; taken < rest.size(); ++taken) {
+    const auto& part = *rest[taken];
+    bool same_pack = part.run->source == first.run->source && part.run->pack == first.run->pack;
+    if (!same_pack || part.object_offset > end + kGapMax) break;
+    auto size = end_of(part) - first.object_offset;
+    if (part.object_offset >= end && size > 2 * uint64_t{kChunkMax}) break;
+    end = std::max(end, end_of(part));
+  }
+  return taken;
+}
+
+Result<void> FrameReader::State::read_near(Parts near, const PackRecord& pack, MutableBytes out) {
+  const auto& first = *near.front();
+  uint64_t end = 0;
+  for (const auto* part : near) {
+    if (uint64_t{part->number()} + 1 >= pack.frames)
+      return Error(ErrorKind::corrupt, "it lies behind the pack's frames");
+    if (part->object_offset < first.object_offset) return Error(ErrorKind::corrupt, "its frames are out of order");
+    end = std::max(end, end_of(*part));
+  }
+  if (end > pack.index_offset) return Error(ErrorKind::corrupt, "its frames reach into the index");
+  auto size = end - first.object_offset;
   if (stored.size() < size) stored.resize(size);
-  return backup.repository.store().get_range(key_of(chunk.run->source, pack), chunk.object_offset,
-                                             MutableBytes(stored).first(size));
+  TRY(backup.repository.store().get_range(key_of(first.run->source, pack), first.object_offset,
+                                          MutableBytes(stored).first(size)));
+  auto opener = TRY(opener_of(*first.run, pack));
+  while (!near.empty()) {
+    const auto& frame = *near.front();
+    size_t parts_of_it = 1;
+    while (parts_of_it < near.size() && near[parts_of_it]->number() == frame.number()) ++parts_of_it;
+    auto bytes =
+        ByteView(stored).subspan(frame.object_offset - first.object_offset, end_of(frame) - frame.object_offset);
+    TRY_CONTEXT(decode_frame(*opener, near.first(parts_of_it), bytes, out), fmt::format("frame {}", frame.number()));
+    near = near.subspan(parts_of_it);
+  }
+  return ok();
 }
 
 Result<crypto::StreamOpener*> FrameReader::State::opener_of(const FrameRun& run, const PackRecord& pack) {
@@ -185,42 +290,33 @@ Result<crypto::StreamOpener*> FrameReader::State::opener_of(const FrameRun& run,
   return &opened.front().opener;
 }
 
-/// Opens a frame into `payload` and proves that it is the one the file table means. Returns its size in the pack.
-Result<size_t> FrameReader::State::open_frame(crypto::StreamOpener& opener, const ContentChunk& chunk, size_t index,
-                                              ByteView bytes) {
-  const auto& run = *chunk.run;
-  auto opened_frame = TRY(opener.open(run.first_number + index, bytes, payload));
+/// Opens a frame into `payload` and proves that it is the one the file table means.
+Result<void> FrameReader::State::open_frame(crypto::StreamOpener& opener, const FramePart& part, ByteView bytes) {
+  auto opened_frame = TRY(opener.open(part.number(), bytes, payload));
   const auto& header = opened_frame.header;
-  bool expected =
-      header.stored_size == run.stored_sizes[index] && header.raw_size == run.raw_size_of(index) && !header.last;
+  bool expected = header.stored_size == part.stored_size() && header.raw_size == part.run->raw_size_of(part.index) &&
+                  !header.last && opened_frame.consumed == bytes.size();
   if (!expected) return Error(ErrorKind::corrupt, "it is not the frame that the file table describes");
-  return opened_frame.consumed;
+  return ok();
 }
 
-Result<void> FrameReader::State::decode_chunk(const ContentChunk& chunk, const PackRecord& pack, MutableBytes out) {
-  auto opener = TRY(opener_of(*chunk.run, pack));
-  ByteView rest = stored;
-  size_t filled = 0;
-  for (size_t i = 0; i < chunk.frames; ++i) {
-    auto index = chunk.first + i;
-    auto context = "frame " + std::to_string(chunk.run->first_number + index);
-    auto codec = static_cast<uint8_t>(rest[8]);  // authenticated by open_frame below
-    auto consumed = TRY_CONTEXT(open_frame(*opener, chunk, index, rest), context);
-    rest = rest.subspan(consumed);
-    auto raw_size = chunk.run->raw_size_of(index);
-    auto skip = i == 0 ? chunk.skip : 0;
-    auto wanted = std::min<uint64_t>(raw_size - skip, out.size() - filled);
-    auto part = out.subspan(filled, wanted);
-    if (wanted == raw_size) {
-      TRY_CONTEXT(decompressor.decode(codec, payload, part), context);
-    } else {
-      raw.resize(raw_size);
-      TRY_CONTEXT(decompressor.decode(codec, payload, raw), context);
-      std::memcpy(part.data(), raw.data() + skip, wanted);
-    }
-    filled += wanted;
+Result<void> FrameReader::State::decode_frame(crypto::StreamOpener& opener, Parts of_frame, ByteView bytes,
+                                              MutableBytes out) {
+  const auto& first = *of_frame.front();
+  for (const auto* part : of_frame) {  // two runs may claim different things of one frame
+    bool same = part->object_offset == first.object_offset && part->stored_size() == first.stored_size() &&
+                part->run->raw_size_of(part->index) == first.run->raw_size_of(first.index);
+    if (!same) return Error(ErrorKind::corrupt, "it is described in two ways");
   }
-  if (filled != out.size()) return Error(ErrorKind::corrupt, "its frames hold fewer bytes than they should");
+  auto codec = static_cast<uint8_t>(bytes[8]);  // authenticated by open_frame
+  TRY(open_frame(opener, first, bytes));
+  auto raw_size = first.run->raw_size_of(first.index);
+  if (of_frame.size() == 1 && first.size == raw_size) {
+    return decompressor.decode(codec, payload, out.subspan(first.offset, raw_size));
+  }
+  raw.resize(raw_size);
+  TRY(decompressor.decode(codec, payload, raw));
+  for (const auto* part : of_frame) std::memcpy(out.data() + part->offset, raw.data() + part->skip, part->size);
   return ok();
 }
 
@@ -260,8 +356,7 @@ Result<std::unique_ptr<BackupReader>> BackupReader::open(Repository& repository,
     base = PackList{parent.summary.label, std::move(parent.body.packs)};
   }
   PackList own{label, manifest.body.packs};
-  std::unique_ptr<State> state(
-      new State{repository, std::move(manifest), std::move(own), std::move(base), {}, nullptr});
+  std::unique_ptr<State> state(new State{repository, std::move(manifest), std::move(own), std::move(base)});
   std::unique_ptr<BackupReader> reader(new BackupReader(std::move(state)));
   reader->state_->stream_reader = TRY(reader->frame_reader());
   return reader;
@@ -269,20 +364,27 @@ Result<std::unique_ptr<BackupReader>> BackupReader::open(Repository& repository,
 
 Result<std::unique_ptr<FrameReader>> BackupReader::frame_reader() {
   auto decompressor = TRY(Decompressor::create());
-  std::unique_ptr<FrameReader::State> state(new FrameReader::State{*state_, std::move(decompressor), {}, {}, {}, {}});
+  std::unique_ptr<FrameReader::State> state(
+      new FrameReader::State{*state_, std::move(decompressor), {}, {}, {}, {}, {}});
   return std::unique_ptr<FrameReader>(new FrameReader(std::move(state)));
 }
 
 Result<void> BackupReader::for_each_file(const std::function<Result<void>(const FileEntry&)>& visit,
                                          std::stop_token stop) {
+  return for_each_place([&](const FileEntry& entry, const FileTableParser::Place&) { return visit(entry); },
+                        std::move(stop));
+}
+
+Result<void> BackupReader::for_each_place(const PlaceVisitor& visit, std::stop_token stop) {
   auto frames = TRY(frame_reader());
   FileTableParser parser;
+  auto visit_here = [&](const FileEntry& entry) { return visit(entry, parser.place()); };
   Bytes piece;
   for (const auto& chunk : split_runs(state_->manifest.body.file_table.frames)) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
     piece.resize(chunk.size);
     TRY_CONTEXT(frames->read(chunk, piece, "file table"), "backup " + summary().label.text());
-    TRY(parser.feed(piece, visit));
+    TRY(parser.feed(piece, visit_here));
   }
   TRY_CONTEXT(parser.finish(), "backup " + summary().label.text());
   if (parser.entries() != summary().entries) {
@@ -293,42 +395,65 @@ Result<void> BackupReader::for_each_file(const std::function<Result<void>(const 
   return ok();
 }
 
+/// One decoded frame of a stream, from the cache if it is there. The caller holds the mutex.
+Result<const Bytes*> BackupReader::State::stream_frame(const StreamTable& table, std::string_view name,
+                                                       uint64_t number) {
+  auto found = std::ranges::find_if(
+      stream_frames, [&](const StreamFrame& frame) { return frame.table == &table && frame.number == number; });
+  if (found != stream_frames.end()) {
+    stream_frames.splice(stream_frames.begin(), stream_frames, found);
+    return &stream_frames.front().bytes;
+  }
+  uint64_t run_begin = 0;
+  for (const auto& run : table.frames.runs()) {
+    if (number - run_begin >= run.frames()) {
+      run_begin += run.frames();
+      continue;
+    }
+    FramePart part;
+    part.run = &run;
+    part.index = number - run_begin;
+    part.object_offset = run.first_offset;
+    for (size_t i = 0; i < part.index; ++i) part.object_offset += crypto::kFrameOverhead + run.stored_sizes[i];
+    part.size = run.raw_size_of(part.index);
+    StreamFrame frame{&table, number, Bytes(part.size)};
+    TRY(stream_reader->read({0, part.size, {part}}, frame.bytes, name));
+    stream_frames.push_front(std::move(frame));
+    if (stream_frames.size() > kStreamFramesKept) stream_frames.pop_back();
+    return &stream_frames.front().bytes;
+  }
+  return Error(ErrorKind::corrupt, "stream " + std::string(name) + " has too few frames");
+}
+
 Result<void> BackupReader::State::read_stream(const StreamTable& table, std::string_view name, uint64_t offset,
                                               MutableBytes out) {
   if (out.size() > table.length || offset > table.length - out.size()) {
     return Error(ErrorKind::corrupt, "a part of stream " + std::string(name) + " lies behind its end");
   }
   std::lock_guard lock(stream_mutex);
-  uint64_t run_begin = 0;
-  size_t filled = 0;
-  Bytes frame;
-  for (const auto& run : table.frames.runs()) {
-    auto run_end = run_begin + run.length;
-    while (filled < out.size() && offset + filled < run_end) {
-      auto inside = offset + filled - run_begin;
-      ContentChunk chunk;
-      chunk.run = &run;
-      chunk.first = inside / kStreamFrameSize;
-      chunk.frames = 1;
-      chunk.object_offset = run.first_offset;
-      for (size_t i = 0; i < chunk.first; ++i) chunk.object_offset += crypto::kFrameOverhead + run.stored_sizes[i];
-      chunk.size = run.raw_size_of(chunk.first);
-      frame.resize(chunk.size);
-      TRY(stream_reader->read(chunk, frame, name));
-      auto skip = inside % kStreamFrameSize;
-      auto taken = std::min<uint64_t>(frame.size() - skip, out.size() - filled);
-      std::memcpy(out.data() + filled, frame.data() + skip, taken);
-      filled += taken;
-    }
-    run_begin = run_end;
+  for (size_t filled = 0; filled < out.size();) {
+    auto at = offset + filled;
+    auto frame = TRY(stream_frame(table, name, at / kStreamFrameSize));
+    auto skip = at % kStreamFrameSize;
+    if (skip >= frame->size()) return Error(ErrorKind::corrupt, "stream " + std::string(name) + " has a short frame");
+    auto taken = std::min<uint64_t>(frame->size() - skip, out.size() - filled);
+    std::memcpy(out.data() + filled, frame->data() + skip, taken);
+    filled += taken;
   }
   return ok();
 }
 
-Result<std::vector<Hash128>> BackupReader::page_hashes(const PageHashes& where) {
+Result<FileEntry> BackupReader::file_at(uint64_t offset, uint64_t length) {
+  if (length > kFileRecordMax) return Error(ErrorKind::corrupt, "a file record is longer than any may be");
+  Bytes record(length);
+  TRY(state_->read_stream(state_->manifest.body.file_table, "files", offset, record));
+  return decode_file_entry(record);
+}
+
+Result<std::vector<Hash128>> BackupReader::block_hashes(const BlockHashes& where) {
   const auto& table = state_->manifest.body.page_hashes;
   if (where.count > table.length / sizeof(Hash128)) {
-    return Error(ErrorKind::corrupt, "more page hashes are claimed than there are");
+    return Error(ErrorKind::corrupt, "more block hashes are claimed than there are");
   }
   std::vector<Hash128> hashes(where.count);
   TRY(state_->read_stream(table, "pages", where.offset, std::as_writable_bytes(std::span(hashes))));

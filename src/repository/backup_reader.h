@@ -12,19 +12,29 @@ namespace spendsync::repository {
 
 class BackupReader;
 
-/// A stretch of a file's content that one range read fetches: at most kChunkMax bytes stored and raw.
+/// Where a frame's content, or a part of it, goes.
+struct FramePart {
+  const FrameRun* run = nullptr;  // in the entry, which must outlive it
+  size_t index = 0;               // of the frame in the run
+  uint64_t object_offset = 0;     // of its header in the pack, bytes
+  uint32_t skip = 0;              // bytes of its content that are not wanted at its beginning
+  uint32_t size = 0;              // bytes wanted
+  uint64_t offset = 0;            // in the chunk, bytes
+
+  uint32_t number() const { return run->first_number + static_cast<uint32_t>(index); }
+  uint32_t stored_size() const { return run->stored_sizes[index]; }
+};
+
+/// A stretch of a file's content that is read at once: at most kChunkMax bytes of content, from at most kChunkMax bytes
+/// of frames. Of an incremental's file it may have many parts: pages of the full's frames and of its own in turn.
 struct ContentChunk {
-  uint64_t offset = 0;            // in the file, bytes
-  uint64_t size = 0;              // bytes of content
-  const FrameRun* run = nullptr;  // in the entry, which must outlive the chunk
-  size_t first = 0;               // index of its first frame in the run
-  uint64_t object_offset = 0;     // of that frame's header in the pack, bytes
-  size_t frames = 0;
-  uint64_t skip = 0;  // bytes of the first frame's content that come before `offset`
+  uint64_t offset = 0;  // in the file, bytes
+  uint64_t size = 0;    // bytes of content
+  std::vector<FramePart> parts;
 };
 inline constexpr uint32_t kChunkMax = 4u << 20;  // more only where a single frame is larger
 
-/// Cuts content into chunks, in order; workers may read them in any order. 64 bytes a chunk of 4 MiB.
+/// Cuts content into chunks, in order; workers may read them in any order. 40 bytes a frame or part of one.
 std::vector<ContentChunk> split_runs(const FrameRuns& content);
 /// The same of a file. Errors: corrupt when its runs do not give exactly entry.size bytes.
 Result<std::vector<ContentChunk>> split_content(const FileEntry& entry);
@@ -37,7 +47,8 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
-  /// Fills `out` (exactly chunk.size bytes) with one range read. `file` names it in errors.
+  /// Fills `out` (exactly chunk.size bytes): frames that lie near one another come with one range read, and each is
+  /// opened and decoded once, however many parts of it are wanted. `file` names it in errors.
   /// Errors: corrupt naming pack, frame and file; not_found when the pack is missing.
   Result<void> read(const ContentChunk& chunk, MutableBytes out, std::string_view file);
 
@@ -68,11 +79,17 @@ class BackupReader {
   /// Every entry, in the order in which it was added. Memory: one stream frame and one record.
   /// Errors: corrupt, also when the table holds another number of entries than the manifest says; the visitor's own.
   Result<void> for_each_file(const std::function<Result<void>(const FileEntry&)>& visit, std::stop_token stop = {});
+  /// The same, with the place of each record, for file_at().
+  using PlaceVisitor = std::function<Result<void>(const FileEntry&, const FileTableParser::Place&)>;
+  Result<void> for_each_place(const PlaceVisitor& visit, std::stop_token stop = {});
 
   Result<std::unique_ptr<FrameReader>> frame_reader();
 
-  /// The page hashes of a file, in order. Errors: corrupt when they do not lie in the stream.
-  Result<std::vector<Hash128>> page_hashes(const PageHashes& where);
+  /// One record of the file table, `length` bytes from `offset` of the stream `files`, without its own length.
+  /// Errors: corrupt.
+  Result<FileEntry> file_at(uint64_t offset, uint64_t length);
+  /// The hashes of a file's blocks, in order. Errors: corrupt when they do not lie in the stream.
+  Result<std::vector<Hash128>> block_hashes(const BlockHashes& where);
   /// The hasher that made them.
   Result<std::shared_ptr<const PageHasher>> page_hasher();
 

@@ -186,13 +186,14 @@ BackupRun::Progress BackupRun::progress() const {
           state_->sent ? state_->sent->reused_bytes() : 0};
 }
 
-Result<void> BackupRun::add_file(FileEntry entry, std::span<const Hash128> page_hashes) {
+Result<void> BackupRun::add_file(FileEntry entry, const Hashes& hashes) {
   State& state = *state_;
   std::lock_guard lock(state.table_mutex);
   CHECK(state.file_table != nullptr);
-  if (!page_hashes.empty()) {
-    entry.page_hashes = PageHashes{state.page_hashes->length(), page_hashes.size()};
-    TRY(state.page_hashes->append(std::as_bytes(page_hashes)));
+  entry.block_hashes.reset();
+  if (!hashes.of_blocks.empty()) {
+    entry.block_hashes = BlockHashes{state.page_hashes->length(), hashes.of_blocks.size(), hashes.block_size};
+    TRY(state.page_hashes->append(std::as_bytes(hashes.of_blocks)));
   }
   state.record.clear();
   TRY(encode_file_entry(entry, state.record));

@@ -52,10 +52,15 @@ class BackupRun {
   /// A writer for one worker. Thread-safe. It must not outlive the run.
   Result<std::unique_ptr<FrameWriter>> frame_writer();
 
-  /// Adds an entry to the file table, and the hashes of its pages (one a page, in order; empty for what is no relation)
-  /// to the stream `pages`; fills entry.page_hashes itself. Thread-safe. Entries may come in any order, but a
-  /// directory before what it holds reads best.
-  Result<void> add_file(FileEntry entry, std::span<const Hash128> page_hashes = {});
+  /// The keyed hashes of a file's blocks, in order; empty: none are kept.
+  struct Hashes {
+    std::span<const Hash128> of_blocks;
+    uint32_t block_size = 0;  // bytes
+  };
+  /// Adds an entry to the file table, and the hashes to the stream `pages`; fills entry.block_hashes itself.
+  /// Thread-safe. Entries may come in any order, but a directory before what it holds reads best.
+  Result<void> add_file(FileEntry entry, const Hashes& hashes);
+  Result<void> add_file(FileEntry entry) { return add_file(std::move(entry), Hashes()); }
 
   struct Progress {
     uint64_t packs_finished = 0;

@@ -22,6 +22,11 @@ bool is_safe_path(std::string_view path) {
   }
 }
 
+bool fits(const BlockHashes& hashes, uint64_t size) {
+  if (hashes.block_size == 0 || hashes.block_size > kHashBlockMax) return false;
+  return hashes.count == size / hashes.block_size + (size % hashes.block_size != 0 ? 1 : 0);
+}
+
 /// What holds for an entry on both sides; the text says what does not.
 std::optional<std::string> find_fault(const FileEntry& entry) {
   bool is_link = entry.kind == FileKind::symbolic_link || entry.kind == FileKind::hard_link;
@@ -38,8 +43,11 @@ std::optional<std::string> find_fault(const FileEntry& entry) {
     if (!good) return "an extended attribute is too long or has no name";
   }
   if (entry.content.length() != entry.size) return "its size and its content disagree";
-  bool has_content = entry.size != 0 || entry.crc32c != 0 || entry.page_hashes || !entry.bad_blocks.empty();
+  bool has_content =
+      entry.size != 0 || entry.crc32c != 0 || entry.block_hashes || entry.identity || !entry.bad_blocks.empty();
   if (entry.kind != FileKind::file && has_content) return "it has content but is no file";
+  if (entry.block_hashes && !fits(*entry.block_hashes, entry.size)) return "its block hashes and its size disagree";
+  if (entry.identity && entry.identity->inode == 0) return "its inode is 0";
   if (std::adjacent_find(entry.bad_blocks.begin(), entry.bad_blocks.end(), std::greater_equal<>()) !=
       entry.bad_blocks.end()) {
     return "its bad blocks are not in order";
@@ -67,8 +75,13 @@ void write_body(const FileEntry& entry, Bytes& out) {
     writer.text(attribute.value);
   }
   encode_frame_runs(entry.content, out);
-  writer.varint(entry.page_hashes ? entry.page_hashes->offset + 1 : 0);
-  if (entry.page_hashes) writer.varint(entry.page_hashes->count);
+  writer.varint(entry.block_hashes ? entry.block_hashes->offset + 1 : 0);
+  if (entry.block_hashes) {
+    writer.varint(entry.block_hashes->count);
+    writer.varint(entry.block_hashes->block_size);
+  }
+  writer.varint(entry.identity ? entry.identity->inode : 0);
+  if (entry.identity) writer.varint(zigzag(entry.identity->ctime_ns));
   writer.varint(entry.bad_blocks.size());
   uint32_t previous = 0;
   for (auto block : entry.bad_blocks) writer.varint(block - std::exchange(previous, block));
@@ -133,7 +146,13 @@ Result<void> read_fields(ByteReader& reader, FileEntry& entry) {
   auto hashes = TRY(reader.varint());
   if (hashes != 0) {
     auto count = TRY(reader.varint());
-    entry.page_hashes = PageHashes{hashes - 1, count};
+    auto block_size = TRY(read_u32(reader));
+    entry.block_hashes = BlockHashes{hashes - 1, count, block_size};
+  }
+  auto inode = TRY(reader.varint());
+  if (inode != 0) {
+    auto ctime = TRY(reader.varint());
+    entry.identity = FileIdentity{inode, unzigzag(ctime)};
   }
   TRY(read_bad_blocks(reader, entry));
   return reader.expect_end();
@@ -216,9 +235,11 @@ Result<void> FileTableParser::feed(ByteView piece, const Visitor& visit) {
     if (!length || rest.size() - length->width < length->value) break;
     auto entry = TRY(decode_file_entry(rest.subspan(length->width, length->value)));
     ++entries_;
+    place_ = {pending_offset_ + (pending_.size() - rest.size()) + length->width, length->value};
     TRY(visit(entry));
     rest = rest.subspan(length->width + length->value);
   }
+  pending_offset_ += pending_.size() - rest.size();
   pending_.erase(pending_.begin(), pending_.end() - static_cast<std::ptrdiff_t>(rest.size()));
   return ok();
 }

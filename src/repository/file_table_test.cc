@@ -30,7 +30,8 @@ FileEntry sample_file(uint32_t number) {
     offset += 1028 + i;
   }
   entry.size = entry.content.length();
-  entry.page_hashes = PageHashes{number * 80, 5};
+  entry.block_hashes = BlockHashes{number * 80, 5, 8192};
+  entry.identity = FileIdentity{1000 + number, -1'500'000'000'123'456'788};
   entry.bad_blocks = {0, 3, 4};
   return entry;
 }

@@ -171,8 +171,8 @@ TEST_F(FullBackupTest, HoldsQuietFilesByteForByteAndTheWalFromStartToStop) {
     auto file = relation(name);
     auto& copy = held.at({0, file});
     EXPECT_TRUE(copy.content == MUST(read_file(data(file)))) << name;
-    ASSERT_TRUE(copy.entry.page_hashes.has_value()) << name;
-    EXPECT_EQ(copy.entry.page_hashes->count, copy.content.size() / 8192);
+    ASSERT_TRUE(copy.entry.block_hashes.has_value()) << name;
+    EXPECT_EQ(copy.entry.block_hashes->count, copy.content.size() / 8192);
     EXPECT_FALSE(copy.entry.owner.empty());
     EXPECT_EQ(copy.entry.mode, 0600u);
   }

@@ -53,7 +53,7 @@ class TestRepository {
   struct ReadBack {
     repository::FileEntry entry;
     Bytes content;
-    std::vector<repository::Hash128> page_hashes;
+    std::vector<repository::Hash128> block_hashes;
   };
   /// Everything, by set and path; sizes and checksums proved by the reader and once more here.
   std::map<std::pair<uint32_t, std::string>, ReadBack> read_back(const repository::Label& label) {
@@ -71,7 +71,7 @@ class TestRepository {
         EXPECT_EQ(item.content.size(), entry.size) << entry.path;
         EXPECT_EQ(crc32c(0, item.content), entry.crc32c) << entry.path;
       }
-      if (entry.page_hashes) item.page_hashes = TRY(backup->page_hashes(*entry.page_hashes));
+      if (entry.block_hashes) item.block_hashes = TRY(backup->block_hashes(*entry.block_hashes));
       EXPECT_TRUE(found.emplace(std::pair(entry.set, entry.path), std::move(item)).second) << entry.path << " twice";
       return {};
     }));

@@ -121,7 +121,7 @@ Result<SampleFile> write_sample_file(BackupRun& run, FrameWriter& writer, int nu
     auto bytes = ByteView(file.content).subspan(page, std::min(kPage, file.content.size() - page));
     hashes.push_back(run.page_hasher().hash(bytes));
   }
-  TRY(run.add_file(file.entry, hashes));
+  TRY(run.add_file(file.entry, {hashes, static_cast<uint32_t>(kPage)}));
   return file;
 }
 
@@ -208,10 +208,10 @@ std::string compare_with_repository(Repository& repository, const SampleBackup& 
       return ok();
     }));
     auto expected = found->second.entry;
-    expected.page_hashes = entry.page_hashes;
+    expected.block_hashes = entry.block_hashes;
     if (content != found->second.content || entry != expected) difference = entry.path + " differs";
     if (entry.size == 0) return ok();
-    auto hashes = TRY((*reader)->page_hashes(*entry.page_hashes));
+    auto hashes = TRY((*reader)->block_hashes(*entry.block_hashes));
     for (size_t page = 0; page < hashes.size(); ++page) {
       auto begin = page * kPage;
       auto bytes = ByteView(content).subspan(begin, std::min(kPage, content.size() - begin));

@@ -67,7 +67,8 @@ FileEntry sample_file() {
     offset += 1028 + i;
   }
   entry.size = entry.content.length();
-  entry.page_hashes = repository::PageHashes{80, 5};
+  entry.block_hashes = repository::BlockHashes{80, 5, 8192};
+  entry.identity = repository::FileIdentity{4711, 1'500'000'000'123'456'789};
   entry.bad_blocks = {0, 3, 4};
   return entry;
 }
