@@ -6,7 +6,7 @@
 namespace spendsync::cli {
 
 Result<int> run_backup(const Process& process, const BackupOptions& options);
-Result<int> run_full_backup(const Process& process, const BackupOptions& options);
+Result<int> run_database_backup(const Process& process, const BackupOptions& options, BackupType type);
 Result<int> run_transaction_logs(const Process& process, const BackupOptions& options);
 Result<int> run_cluster_adopt(const Process& process, const ClusterAdoptOptions& options);
 Result<int> run_list(const Process& process, const ListOptions& options);

@@ -46,6 +46,8 @@ struct Row {
   std::string range;  // WAL
   std::string remarks;
   bool damaged = false;
+  bool unusable = false;  // an incremental without its full
+  std::string parent{};   // of an incremental
   SystemIdentifier server{};
   bool earlier = false;  // of a server that the present one has adopted
   bool data_checksums = false;
@@ -55,7 +57,7 @@ struct Row {
 
 void append_remark(std::string& remarks, const std::string& text) { remarks += (remarks.empty() ? "" : "; ") + text; }
 
-Row row_of(const BackupEntry& entry) {
+Row row_of(const BackupEntry& entry, const Catalog& catalog) {
   Row row{.label = entry.label, .state = {}, .range = {}, .remarks = {}};
   if (!entry.summary) {
     row.state = "DAMAGED";
@@ -66,6 +68,12 @@ Row row_of(const BackupEntry& entry) {
   }
   const auto& summary = *entry.summary;
   row.state = summary.complete() ? "ok" : "incomplete";
+  if (auto base = catalog.check_base(summary); !base) {
+    row.state = "UNUSABLE";
+    row.unusable = true;
+    append_remark(row.remarks, base.error().message());
+  }
+  if (summary.parent) row.parent = summary.parent->text();
   row.started = summary.started;
   row.ended = summary.stopped;
   row.stored_bytes = summary.stored_bytes;
@@ -109,7 +117,7 @@ void collect(const repository::Repository& repository, const Catalog& catalog, c
              std::vector<Row>& all) {
   std::vector<Row> rows;
   for (const auto& entry : catalog.backups()) {
-    if (filter.wants(entry.label)) rows.push_back(row_of(entry));
+    if (filter.wants(entry.label)) rows.push_back(row_of(entry, catalog));
   }
   for (const auto& entry : catalog.logs()) {
     if (filter.wants(entry.label)) rows.push_back(row_of(entry));
@@ -145,6 +153,7 @@ Json to_json(const Row& row) {
     json.set("wal", row.range);
   }
   json.set("system_identifier", row.server.to_string()).set("earlier_server", row.earlier);
+  if (!row.parent.empty()) json.set("parent", row.parent);
   if (!row.damaged && row.label.type() != BackupType::transaction_logs) {
     json.set("data_checksums", row.data_checksums).set("page_failures", row.page_failures);
     json.set("page_failure_files", page_failures_json(row.page_failure_files));
@@ -185,7 +194,8 @@ Result<int> run_list(const Process& process, const ListOptions& options) {
   for (const auto& label : unfinished) {
     process.output.remark("unfinished: " + label.text() + " (running, or interrupted; never restored from)");
   }
-  const bool damaged = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.damaged; });
+  const bool damaged =
+      std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.damaged || row.unusable; });
   const int code = damaged ? kDamaged : kDone;
   process.output.summary("list", list_json(*folders.front(), rows), code);
   return code;

@@ -1,12 +1,12 @@
 #include "repository/backup_run.h"
 
-#include <algorithm>
 #include <mutex>
 
 #include "base/json.h"
 #include "base/time.h"
 #include "repository/catalog.h"
 #include "repository/manifest_json.h"
+#include "repository/pack_presence.h"
 #include "repository/pack_sink.h"
 #include "repository/record_json.h"
 #include "repository/sealed_document.h"
@@ -48,7 +48,6 @@ struct BackupRun::State {
   std::vector<KeyRecord> key_records() const;
   std::string start_document() const;
   Result<ManifestBody> close_body(ServerFiles files_of_server);
-  Result<void> check_packs_in_store(const std::vector<PackRecord>& packs) const;
   Result<void> fill_summary(ManifestSummary& summary, const ManifestBody& body) const;
   Result<void> put_manifest(const Bytes& bytes) const;
 };
@@ -208,7 +207,8 @@ Result<ManifestSummary> BackupRun::commit(ManifestSummary summary, ServerFiles f
   State& state = *state_;
   Manifest manifest;
   manifest.body = TRY(state.close_body(std::move(files)));
-  TRY(state.check_packs_in_store(manifest.body.packs));
+  // A pack that expiry or a person has taken meanwhile must not be promised.
+  TRY(expect_packs(state.repository, state.label, manifest.body.packs, state.stop));
   TRY(state.fill_summary(summary, manifest.body));
   auto catalog = TRY_CONTEXT(Catalog::load(state.repository, state.stop), "reading the catalog");
   summary.chain = TRY_CONTEXT(next_link(state.repository, catalog, state.stop), "extending the chain of records");
@@ -240,32 +240,6 @@ Result<ManifestBody> BackupRun::State::close_body(ServerFiles files_of_server) {
   body.backup_label = std::move(files_of_server.backup_label);
   body.tablespace_map = std::move(files_of_server.tablespace_map);
   return body;
-}
-
-/// What the store lists against what was sent: a pack that expiry or a person has taken meanwhile must not be promised.
-Result<void> BackupRun::State::check_packs_in_store(const std::vector<PackRecord>& packs) const {
-  auto prefix = repository.layout().packs_prefix(label);
-  auto missing = [](const PackRecord& pack, std::string_view what) {
-    return Error(ErrorKind::corrupt, "pack " + pack.name.to_string() + " " + std::string(what));
-  };
-  size_t next = 0;  // both sides ascend: numbers of one run have a fixed width up to a million packs
-  std::vector<const PackRecord*> by_name;
-  for (const auto& pack : packs) by_name.push_back(&pack);
-  std::sort(by_name.begin(), by_name.end(),
-            [](const auto* a, const auto* b) { return a->name.to_string() < b->name.to_string(); });
-  TRY(repository.store().list(prefix, "", [&](const storage::ObjectInfo& info) -> Result<void> {
-    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
-    if (next == by_name.size()) return ok();
-    const auto& pack = *by_name[next];
-    auto name = info.key.text().substr(prefix.size());
-    if (name < pack.name.to_string()) return ok();  // another run's
-    if (name != pack.name.to_string()) return missing(pack, "was written but is not in the store");
-    if (info.size != pack.size) return missing(pack, "has another size in the store than was written");
-    ++next;
-    return ok();
-  }));
-  if (next < by_name.size()) return missing(*by_name[next], "was written but is not in the store");
-  return ok();
 }
 
 Result<void> BackupRun::State::fill_summary(ManifestSummary& summary, const ManifestBody& body) const {

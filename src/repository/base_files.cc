@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/sealed_stream.h"
+#include "repository/pack_presence.h"
 
 namespace spendsync::repository {
 
@@ -11,6 +12,7 @@ Result<std::unique_ptr<BaseFiles>> BaseFiles::open(Repository& repository, const
   if (reader->summary().type() != BackupType::full) {
     return Error(ErrorKind::refused, full.text() + " is no full backup: incrementals refer to one");
   }
+  TRY(expect_packs(repository, full, reader->manifest().body.packs, stop));
   auto hasher = TRY(reader->page_hasher());
   std::unique_ptr<BaseFiles> files(new BaseFiles(std::move(reader), std::move(hasher)));
   auto remember = [&](const FileEntry& entry, const FileTableParser::Place& place) -> Result<void> {

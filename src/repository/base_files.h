@@ -9,7 +9,8 @@ namespace spendsync::repository {
 /// asked for. Thread-safe. Memory: 24 bytes a file, and some frames of the two streams.
 class BaseFiles {
  public:
-  /// Errors: not_found, corrupt, denied as BackupReader::open; refused for what is no full backup; cancelled.
+  /// Errors: not_found, corrupt, denied as BackupReader::open; corrupt where a pack of it is not in the store; refused
+  /// for what is no full backup; cancelled.
   static Result<std::unique_ptr<BaseFiles>> open(Repository& repository, const Label& full, std::stop_token stop);
 
   const ManifestSummary& summary() const { return reader_->summary(); }

@@ -82,6 +82,18 @@ const LogEntry* Catalog::find_log(const Label& label) const {
   return nullptr;
 }
 
+Result<void> Catalog::check_base(const ManifestSummary& backup) const {
+  if (!backup.parent) return ok();
+  const auto* full = find(*backup.parent);
+  if (full == nullptr) {
+    return Error(ErrorKind::not_found,
+                 backup.label.text() + " cannot be restored: its full " + backup.parent->text() + " is missing");
+  }
+  if (full->summary) return ok();
+  return Error(ErrorKind::corrupt, backup.label.text() + " cannot be restored: its full " + backup.parent->text() +
+                                       " cannot be read: " + full->summary.error().message());
+}
+
 std::vector<const ManifestSummary*> Catalog::readable_backups() const {
   std::vector<const ManifestSummary*> readable;
   for (const auto& entry : backups_) {

@@ -39,6 +39,10 @@ class Catalog {
   const BackupEntry* find(const Label& label) const;
   const LogEntry* find_log(const Label& label) const;
 
+  /// Whether what the backup refers to is there: an incremental is nothing without its full.
+  /// Errors: not_found, corrupt, naming the full.
+  Result<void> check_base(const ManifestSummary& backup) const;
+
   /// Readable backups, ascending by stop time, then label.
   std::vector<const ManifestSummary*> readable_backups() const;
   /// The newest backup that ended at or before the moment; nullptr when there is none. `accept` narrows the choice

@@ -33,7 +33,10 @@ std::string describe_backup(const ManifestSummary& backup) {
 BackupInventory read_inventory(const repository::Catalog& catalog) {
   BackupInventory inventory;
   for (const auto& entry : catalog.backups()) {
-    if (entry.summary) {
+    auto base = entry.summary ? catalog.check_base(*entry.summary) : Result<void>();
+    if (!base) {
+      inventory.unreadable.push_back({entry.label, base.error()});
+    } else if (entry.summary) {
       inventory.backups.push_back(*entry.summary);
     } else {
       inventory.unreadable.push_back({entry.label, entry.summary.error()});

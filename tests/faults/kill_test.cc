@@ -89,6 +89,16 @@ TEST_F(Kill, FullBackupConverges) {
       });
 }
 
+TEST_F(Kill, IncrementalConverges) {
+  installation_.must_run({"backup", "full"});
+  kill_everywhere(
+      {"backup", "incremental"},
+      [&] {
+        server_.pgbench({"-t", "200", "-c", "2"});
+      },
+      [&] { expect_all_verified("incremental"); });
+}
+
 TEST_F(Kill, TransactionLogsConverge) {
   installation_.must_run({"backup", "full"});
   kill_everywhere(

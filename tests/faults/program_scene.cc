@@ -48,6 +48,10 @@ std::vector<ProgramScene::Subject> ProgramScene::subjects() {
            [] {
              return SyscallRunner::Invocation{{"backup", "full"}, ""};
            }},
+          {"backup incremental",
+           [] {
+             return SyscallRunner::Invocation{{"backup", "incremental"}, ""};
+           }},
           {"backup transaction_logs",
            [this] {
              next_segment();
@@ -93,7 +97,7 @@ void ProgramScene::expect_convergence(const Subject& subject, const SyscallRunne
 }
 
 void ProgramScene::expect_all_verified() {
-  for (const auto* type : {"full", "transaction_logs"}) {
+  for (const auto* type : {"full", "incremental", "transaction_logs"}) {
     const auto verified = installation_.run({"verify", type, utc_day()});
     EXPECT_EQ(verified.exit_status, 0) << verified.out << verified.err;
   }

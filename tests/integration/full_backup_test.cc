@@ -1,6 +1,4 @@
 // `backup full` of a real server: what it holds, what it says about damage, and that it starts again by itself.
-#include "backup/full_backup.h"
-
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "backup/database_backup.h"
 #include "base/process_identity.h"
 #include "base/testing.h"
 #include "crypto/key_file_wrapper.h"
@@ -38,8 +37,8 @@ class FullBackupTest : public ::testing::Test {
   std::string path(const std::string& name) const { return server_.directory() + "/" + name; }
   std::string data(const std::string& name) const { return server_.data_directory() + "/" + name; }
 
-  FullBackup::Settings settings() const {
-    FullBackup::Settings settings;
+  DatabaseBackup::Settings settings() const {
+    DatabaseBackup::Settings settings;
     settings.connection.connection_string = server_.connection_string();
     settings.cluster = "spendsync";
     settings.slot = "spendsync_backup_spendsync";
@@ -49,11 +48,11 @@ class FullBackupTest : public ::testing::Test {
     return settings;
   }
   repository::Collaborators collaborators() { return {*store_, {wrapper_.get()}, random_, clock_, log_}; }
-  Result<FullBackupReport> try_backup(FullBackup::Settings settings, std::stop_token stop = {}) {
-    FullBackup backup(std::move(settings), {collaborators(), progress_});
+  Result<DatabaseBackupReport> try_backup(DatabaseBackup::Settings settings, std::stop_token stop = {}) {
+    DatabaseBackup backup(std::move(settings), {collaborators(), progress_});
     return backup.run(stop);
   }
-  FullBackupReport backup() { return MUST(try_backup(settings())); }
+  DatabaseBackupReport backup() { return MUST(try_backup(settings())); }
 
   std::unique_ptr<repository::Repository> open_repository() {
     return MUST(repository::Repository::open_for_reading({"spendsync", ""}, std::nullopt, collaborators()));
@@ -130,7 +129,7 @@ class Writers {
 
 TEST_F(FullBackupTest, StartsAgainByItselfFromWhatItHoldsWhileTheServerWasWriting) {
   server_.pgbench({"-i", "-s", "3", "-q"});
-  FullBackupReport report;
+  DatabaseBackupReport report;
   {
     Writers writers(server_);
     report = backup();
@@ -266,7 +265,7 @@ TEST_F(FullBackupTest, StopsInEveryPhaseAndListsNothing) {
   for (const char* phase :
        {"checking", "waiting for the checkpoint", "copying files", "copying WAL", "delivering WAL", "finishing"}) {
     StoppingProgress progress(phase);
-    FullBackup backup(settings(), {collaborators(), progress});
+    DatabaseBackup backup(settings(), {collaborators(), progress});
     EXPECT_KIND(backup.run(progress.stop.get_token()), ErrorKind::cancelled);
     EXPECT_TRUE(progress.stop.stop_requested()) << phase;
   }

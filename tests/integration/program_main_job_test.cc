@@ -11,39 +11,12 @@
 #include "base/time.h"
 #include "integration/installation.h"
 #include "integration/ledger.h"
+#include "integration/restored_server.h"
 
 namespace spendsync::testing {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{120};
-
-/// A restored data directory, started on a socket of its own beside whatever else runs.
-class RestoredServer {
- public:
-  RestoredServer(const RealServer& programs, std::string data_directory)
-      : programs_(programs), data_directory_(std::move(data_directory)), socket_(programs.make_directory("s")) {
-    programs_.run({programs_.bin_directory() + "/pg_ctl", "start", "-w", "-t", "60", "-D", data_directory_, "-l",
-                   data_directory_ + ".server.log", "-o",
-                   "-c unix_socket_directories=" + socket_ + " -c port=6000 -c listen_addresses="});
-  }
-  ~RestoredServer() { stop(); }
-  void stop() {
-    if (std::exchange(stopped_, true)) return;
-    programs_.run({programs_.bin_directory() + "/pg_ctl", "stop", "-w", "-m", "fast", "-D", data_directory_});
-  }
-  std::string connection_string() const { return "host=" + socket_ + " port=6000 user=postgres dbname=postgres"; }
-  const std::string& socket() const { return socket_; }
-  std::string psql(const std::string& sql) const {
-    return programs_.run(
-        {"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection_string(), "-c", sql});
-  }
-
- private:
-  const RealServer& programs_;
-  std::string data_directory_;
-  std::string socket_;
-  bool stopped_ = false;
-};
 
 std::string utc_text(Timestamp time) { return format_utc(time); }
 std::string utc_day(Timestamp time) { return TimeZone::utc().day_of(time); }
@@ -201,9 +174,6 @@ TEST_F(MainJob, TheSpecificationsCallsWorkWordForWord) {
 }
 
 TEST_F(MainJob, WhatIsNotThereYetIsRefusedInOneLine) {
-  const auto incremental = installation_.script("backup.sh", {"incremental"});
-  EXPECT_EQ(incremental.exit_status, 2);
-  EXPECT_NE(incremental.err.find("incremental"), std::string::npos) << incremental.err;
   EXPECT_EQ(installation_.script("dr-test.sh", {"database"}).exit_status, 2);
 }
 

@@ -1,4 +1,4 @@
-#include "backup/full_backup.h"
+#include "backup/database_backup.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,9 +9,11 @@
 #include <mutex>
 
 #include "backup/captured_copy.h"
+#include "backup/incremental_base.h"
 #include "backup/run_lock.h"
 #include "backup/server_check.h"
 #include "backup/wal_copy.h"
+#include "backup/wal_range.h"
 #include "base/time.h"
 #include "postgres/control_file.h"
 
@@ -61,15 +63,16 @@ Result<Fd> open_data_file(const Fd& directory, const std::string& path) {
 }  // namespace
 
 // What the steps of one backup hand on to each other.
-class FullBackup::Steps {
+class DatabaseBackup::Steps {
  public:
   Steps(const Settings& settings, const Collaborators& collaborators, std::stop_token stop)
       : settings_(settings), collaborators_(collaborators), stop_(std::move(stop)) {}
 
-  Result<FullBackupReport> run() {
+  Result<DatabaseBackupReport> run() {
     auto begun = clock().monotonic();
     TRY(check_server_and_files());
     TRY(open_repository());
+    TRY(choose_base());
     TRY(reserve());
     TRY(begin());
     TRY(copy_files());
@@ -88,6 +91,7 @@ class FullBackup::Steps {
   void warn_of_configuration_outside();
   Result<void> open_repository();
   Result<void> check_space();
+  Result<void> choose_base();
   Result<void> reserve();
   Result<void> begin();
   Result<void> begin_run();
@@ -100,6 +104,7 @@ class FullBackup::Steps {
   Result<void> bring_wal();
   Result<void> deliver_wal(repository::WalArchive& archive);
   Result<void> expect_one_timeline() const;
+  Result<void> look_at_logs_since_full(repository::WalArchive& archive);
   Result<void> commit();
   Result<Lsn> newest_lsn();
   repository::ManifestSummary summary(const CopyStats& stats) const;
@@ -115,7 +120,7 @@ class FullBackup::Steps {
   const Settings& settings_;
   const Collaborators& collaborators_;
   std::stop_token stop_;
-  FullBackupReport report_;
+  DatabaseBackupReport report_;
 
   std::optional<postgres::Connection> control_;
   std::mutex control_mutex_;  // while workers copy, they may ask it for the end of WAL
@@ -130,6 +135,7 @@ class FullBackup::Steps {
 
   // In this order: the session ends before the copier goes, and that before the run that it writes to.
   std::unique_ptr<repository::Repository> repository_;
+  IncrementalBase base_;
   std::unique_ptr<repository::BackupRun> run_;
   std::unique_ptr<FileCopier> copier_;
   std::optional<postgres::BackupSession> session_;
@@ -137,7 +143,7 @@ class FullBackup::Steps {
   postgres::BackupSession::Stopped stopped_;
 };
 
-Result<void> FullBackup::Steps::check_server_and_files() {
+Result<void> DatabaseBackup::Steps::check_server_and_files() {
   progress().begin_phase("checking", 0);
   control_ = TRY(postgres::Connection::open(settings_.connection));
   server_ = TRY(check_server(*control_, stop_));
@@ -151,7 +157,7 @@ Result<void> FullBackup::Steps::check_server_and_files() {
   return count_data_directory();
 }
 
-Result<void> FullBackup::Steps::check_captured_files() {
+Result<void> DatabaseBackup::Steps::check_captured_files() {
   captured_ = TRY(CapturedFiles::open({settings_.file_sets, settings_.left_out}));
   auto check = TRY(check_captured(*captured_, stop_));
   for (const auto& line : check.skipped.lines()) notice("not captured: " + line);
@@ -162,7 +168,7 @@ Result<void> FullBackup::Steps::check_captured_files() {
   return expect_readable(check);
 }
 
-Result<void> FullBackup::Steps::count_data_directory() {
+Result<void> DatabaseBackup::Steps::count_data_directory() {
   postgres::DataDirectory::Visitor visitor{[&](const postgres::DirectoryEntry& entry) -> Result<void> {
                                              if (stop_.stop_requested())
                                                return Error(ErrorKind::cancelled,
@@ -180,7 +186,7 @@ Result<void> FullBackup::Steps::count_data_directory() {
 }
 
 /// Debian keeps them in /etc/postgresql, where no physical backup finds them (postgres-rules B18).
-void FullBackup::Steps::warn_of_configuration_outside() {
+void DatabaseBackup::Steps::warn_of_configuration_outside() {
   for (const auto& path : {server_->info.config_file, server_->info.hba_file}) {
     if (path.empty() || path.starts_with(server_->info.data_directory + "/")) continue;
     bool captured = false;
@@ -191,14 +197,14 @@ void FullBackup::Steps::warn_of_configuration_outside() {
   }
 }
 
-Result<void> FullBackup::Steps::open_repository() {
+Result<void> DatabaseBackup::Steps::open_repository() {
   repository_ = TRY(repository::Repository::open_for_writing({settings_.cluster, settings_.state_directory},
                                                              identity_of(*server_, settings_.cluster),
                                                              collaborators_.repository));
   return check_space();
 }
 
-Result<void> FullBackup::Steps::check_space() {
+Result<void> DatabaseBackup::Steps::check_space() {
   auto free = TRY(repository_->store().free_space());
   if (free && *free < expected_bytes_ / 2) {
     warn(fmt::format("{} has {} free, and {} are to be backed up: it may become full",
@@ -207,7 +213,30 @@ Result<void> FullBackup::Steps::check_space() {
   return {};
 }
 
-Result<void> FullBackup::Steps::reserve() {
+Result<void> DatabaseBackup::Steps::choose_base() {
+  if (settings_.type != BackupType::incremental) return {};
+  progress().begin_phase("reading the full backup's table", 0);
+  const auto& info = server_->info;
+  base_ = TRY(backup::choose_base(*repository_,
+                                  {.major_version = server_->major(),
+                                   .catalog_version = info.catalog_version,
+                                   .page_size = info.page_size,
+                                   .data_checksums = info.data_checksums,
+                                   .timeline = info.timeline,
+                                   .now = info.now,
+                                   .host = settings_.host},
+                                  stop_));
+  if (!base_.files) {
+    notice("there is no full backup yet, so this becomes one");
+    return {};
+  }
+  report_.parent = base_.files->summary().label;
+  report_.doubts = base_.doubts;
+  for (const auto& doubt : base_.doubts) notice("every file is read: " + doubt);
+  return {};
+}
+
+Result<void> DatabaseBackup::Steps::reserve() {
   auto reservation = TRY(reserve_slot(*control_, settings_.slot, stop_));
   for (const auto& text : reservation.notices) notice(text);
   auto retention = TRY(read_wal_retention(*control_, settings_.slot, server_->info.data_directory, stop_));
@@ -215,9 +244,10 @@ Result<void> FullBackup::Steps::reserve() {
   return {};
 }
 
-repository::BackupRun::Settings FullBackup::Steps::run_settings() const {
+repository::BackupRun::Settings DatabaseBackup::Steps::run_settings() const {
   repository::BackupRun::Settings settings;
-  settings.type = BackupType::full;
+  settings.type = base_.files ? BackupType::incremental : BackupType::full;
+  if (base_.files) settings.parent = base_.files->summary().label;
   settings.workers = settings_.workers;
   settings.compression = settings_.compression;
   settings.pack_size = pack_size_for(expected_bytes_);
@@ -227,14 +257,14 @@ repository::BackupRun::Settings FullBackup::Steps::run_settings() const {
 }
 
 /// The lock tells the next run that this one lives.
-Result<void> FullBackup::Steps::begin_run() {
+Result<void> DatabaseBackup::Steps::begin_run() {
   RunLock::Settings lock_settings;
   lock_settings.cluster = settings_.cluster;
   lock_settings.wait = settings_.resume_lock_wait;
   RunLock lock(std::move(lock_settings), *control_, stop_);
   TRY(lock.enter());
   std::optional<repository::InterruptedRun> interrupted;
-  if (settings_.resume) {
+  if (settings_.resume && !base_.files) {
     interrupted = TRY(take_interrupted_run(*repository_, lock, settings_.resume_age_max, log(), stop_));
   }
   if (!interrupted) {
@@ -251,7 +281,7 @@ Result<void> FullBackup::Steps::begin_run() {
   return lock.leave();
 }
 
-Result<void> FullBackup::Steps::begin() {
+Result<void> DatabaseBackup::Steps::begin() {
   TRY(begin_run());
   log().info(fmt::format("backup {} begins", run_->label().text()));
   progress().begin_phase("waiting for the checkpoint", 0);
@@ -265,7 +295,7 @@ Result<void> FullBackup::Steps::begin() {
   return create_copier();
 }
 
-Result<void> FullBackup::Steps::create_copier() {
+Result<void> DatabaseBackup::Steps::create_copier() {
   FileCopier::Settings settings;
   settings.workers = settings_.workers;
   settings.blocks_per_segment = server_->info.relation_segment_size / server_->info.page_size;
@@ -274,11 +304,13 @@ Result<void> FullBackup::Steps::create_copier() {
   settings.range.pages.enabled = server_->info.data_checksums;
   settings.range.pages.backup_start = session_->start_lsn();
   settings.range.pages.newest_lsn = [this] { return newest_lsn(); };
-  copier_ = TRY(FileCopier::create(std::move(settings), {*run_, clock(), log(), progress()}, copier_notices()));
+  settings.trust_identity = base_.doubts.empty();
+  copier_ = TRY(FileCopier::create(std::move(settings), {*run_, clock(), log(), progress(), base_.files.get()},
+                                   copier_notices()));
   return {};
 }
 
-FileCopier::Notices FullBackup::Steps::copier_notices() {
+FileCopier::Notices DatabaseBackup::Steps::copier_notices() {
   return {[this](const std::string& name, const std::string& why) {
             skipped_.add(name, why);
             warn(fmt::format("{} is not backed up: {}", name, why));
@@ -291,7 +323,7 @@ FileCopier::Notices FullBackup::Steps::copier_notices() {
           }};
 }
 
-Result<Lsn> FullBackup::Steps::newest_lsn() {
+Result<Lsn> DatabaseBackup::Steps::newest_lsn() {
   std::lock_guard lock(control_mutex_);
   // A standby's pages are no newer than what it has received.
   auto text =
@@ -302,7 +334,7 @@ Result<Lsn> FullBackup::Steps::newest_lsn() {
   return Lsn::parse(text);
 }
 
-Result<void> FullBackup::Steps::copy_files() {
+Result<void> DatabaseBackup::Steps::copy_files() {
   progress().begin_phase("copying files", expected_bytes_, expected_files_);
   ProblemList unreadable;
   TRY(copier_->run(
@@ -319,7 +351,7 @@ Result<void> FullBackup::Steps::copy_files() {
   return {};
 }
 
-Result<void> FullBackup::Steps::feed_data_directory(const FileCopier::Add& add) {
+Result<void> DatabaseBackup::Steps::feed_data_directory(const FileCopier::Add& add) {
   OwnerNames names;
   auto visit = [&](const postgres::DirectoryEntry& found) -> Result<void> {
     if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while copying files");
@@ -337,7 +369,7 @@ Result<void> FullBackup::Steps::feed_data_directory(const FileCopier::Add& add) 
 }
 
 /// Last of all files: on a standby it says where the backup ends, and everywhere it must not be older than the rest.
-Result<void> FullBackup::Steps::copy_control_file() {
+Result<void> DatabaseBackup::Steps::copy_control_file() {
   auto control = TRY(postgres::read_control_file(server_->info.data_directory));
   FileEntry entry;
   entry.path = "global/pg_control";
@@ -355,7 +387,7 @@ Result<void> FullBackup::Steps::copy_control_file() {
   return copier_->add_content(std::move(entry), control.bytes);
 }
 
-Result<void> FullBackup::Steps::stop_server_backup() {
+Result<void> DatabaseBackup::Steps::stop_server_backup() {
   stopped_ = TRY(session_->stop(stop_));
   session_.reset();
   TRY(expect_one_timeline());
@@ -365,14 +397,14 @@ Result<void> FullBackup::Steps::stop_server_backup() {
 
 /// A standby may have followed its upstream over a promotion (postgres-rules B6): the copied files then belong to two
 /// histories.
-Result<void> FullBackup::Steps::expect_one_timeline() const {
+Result<void> DatabaseBackup::Steps::expect_one_timeline() const {
   if (stopped_.start.timeline == stopped_.stop.timeline) return {};
   return Error(ErrorKind::conflict, fmt::format("the standby went from timeline {} to {} during the backup",
                                                 stopped_.start.timeline.value, stopped_.stop.timeline.value))
       .with_hint("start a new backup: this one cannot be completed");
 }
 
-Result<void> FullBackup::Steps::bring_wal() {
+Result<void> DatabaseBackup::Steps::bring_wal() {
   const auto& info = server_->info;
   WalCopy copy({info.data_directory, stopped_.start, stopped_.stop, info.wal_segment_size, info.system_identifier,
                 data_directory_status_.st_uid, data_directory_status_.st_gid});
@@ -383,12 +415,37 @@ Result<void> FullBackup::Steps::bring_wal() {
   repository::WalArchive archive(*repository_, {settings_.compression});
   progress().begin_phase("delivering WAL", copy.bytes(), report_.wal_segments);
   TRY(deliver_wal(archive));
-  return copy.copy_missing(*copier_, archive, stop_);
+  TRY(copy.copy_missing(*copier_, archive, stop_));
+  return look_at_logs_since_full(archive);
+}
+
+/// An incremental brings the transaction logs since its full along by reference: they are the repository's already.
+Result<void> DatabaseBackup::Steps::look_at_logs_since_full(repository::WalArchive& archive) {
+  if (!base_.files) return {};
+  const auto& full = base_.files->summary();
+  auto history = TRY(load_history(archive, stopped_.stop.timeline));
+  auto ranges = follow_history(history, full.start, stopped_.stop.lsn);
+  if (!ranges) {
+    warn(fmt::format("the server's history does not go through {}: between it and this backup nothing can be recovered",
+                     full.label.text()));
+    return {};
+  }
+  auto missing = TRY(missing_segments(archive, *ranges, server_->info.wal_segment_size));
+  // On a standby the segment of the stop is not complete yet; the backup's own packs hold what is needed of it.
+  auto last = SegmentName::ending_at(stopped_.stop.timeline, stopped_.stop.lsn, server_->info.wal_segment_size);
+  std::erase_if(missing, [&](const SegmentRun& run) { return run.first == last && run.last == last; });
+  for (const auto& run : missing) {
+    warn(
+        fmt::format("WAL since {} is missing: {} segment(s) from {}; this backup does not need them, recovery to a "
+                    "moment between the two does",
+                    full.label.text(), run.count(), run.first.file_name(server_->info.wal_segment_size)));
+  }
+  return {};
 }
 
 /// A standby cannot end a segment (B14), and its primary may be out of reach: of the segment in which the backup ended
 /// the backup's own packs hold what recovery needs. All before it is complete, and goes into the repository.
-Result<void> FullBackup::Steps::deliver_wal(repository::WalArchive& archive) {
+Result<void> DatabaseBackup::Steps::deliver_wal(repository::WalArchive& archive) {
   const auto& info = server_->info;
   WalDelivery::Settings settings;
   settings.connection = settings_.connection;
@@ -415,7 +472,7 @@ Result<void> FullBackup::Steps::deliver_wal(repository::WalArchive& archive) {
   return {};
 }
 
-Result<void> FullBackup::Steps::commit() {
+Result<void> DatabaseBackup::Steps::commit() {
   progress().begin_phase("finishing", 0);
   auto stats = TRY(copier_->finish());
   if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped before the backup was complete");
@@ -432,7 +489,7 @@ Result<void> FullBackup::Steps::commit() {
   return {};
 }
 
-repository::ManifestSummary FullBackup::Steps::summary(const CopyStats& stats) const {
+repository::ManifestSummary DatabaseBackup::Steps::summary(const CopyStats& stats) const {
   repository::ManifestSummary summary;
   const auto& info = server_->info;
   summary.started = started_;
@@ -460,7 +517,7 @@ repository::ManifestSummary FullBackup::Steps::summary(const CopyStats& stats) c
   return summary;
 }
 
-void FullBackup::Steps::fill_report(const repository::ManifestSummary& summary, const CopyStats& stats) {
+void DatabaseBackup::Steps::fill_report(const repository::ManifestSummary& summary, const CopyStats& stats) {
   report_.label = summary.label;
   report_.system_identifier = summary.system_identifier;
   report_.started = summary.started;
@@ -470,6 +527,8 @@ void FullBackup::Steps::fill_report(const repository::ManifestSummary& summary, 
   report_.stop = summary.stop;
   report_.source_bytes = summary.source_bytes;
   report_.stored_bytes = summary.stored_bytes;
+  report_.kept_bytes = stats.kept_bytes;
+  report_.unread_files = stats.unread_files;
   report_.reused_bytes = run_->progress().reused_bytes;
   report_.files = summary.files;
   report_.vanished = stats.vanished;
@@ -481,21 +540,21 @@ void FullBackup::Steps::fill_report(const repository::ManifestSummary& summary, 
   report_.skipped = skipped_.lines();
 }
 
-void FullBackup::Steps::warn(std::string text) {
+void DatabaseBackup::Steps::warn(std::string text) {
   log().warning(text);
   report_.warnings.push_back(std::move(text));
 }
 
-void FullBackup::Steps::notice(std::string text) {
+void DatabaseBackup::Steps::notice(std::string text) {
   log().info(text);
   report_.notices.push_back(std::move(text));
 }
 
-FullBackup::FullBackup(Settings settings, Collaborators collaborators)
+DatabaseBackup::DatabaseBackup(Settings settings, Collaborators collaborators)
     : settings_(std::move(settings)), collaborators_(std::move(collaborators)) {}
-FullBackup::~FullBackup() = default;
+DatabaseBackup::~DatabaseBackup() = default;
 
-Result<FullBackupReport> FullBackup::run(std::stop_token stop) {
+Result<DatabaseBackupReport> DatabaseBackup::run(std::stop_token stop) {
   Steps steps(settings_, collaborators_, std::move(stop));
   return steps.run();
 }

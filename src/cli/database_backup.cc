@@ -1,5 +1,5 @@
-// spendsync-backup backup full
-#include "backup/full_backup.h"
+// spendsync-backup backup full | incremental
+#include "backup/database_backup.h"
 
 #include <fmt/format.h>
 
@@ -12,12 +12,13 @@
 namespace spendsync::cli {
 namespace {
 
-using backup::FullBackup;
-using backup::FullBackupReport;
+using backup::DatabaseBackup;
+using backup::DatabaseBackupReport;
 
-FullBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& options) {
+DatabaseBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& options, BackupType type) {
   const auto& config = wiring.config();
-  FullBackup::Settings settings;
+  DatabaseBackup::Settings settings;
+  settings.type = type;
   settings.connection = wiring.connection();
   settings.cluster = config.cluster;
   settings.state_directory = wiring.state_directory();
@@ -33,17 +34,21 @@ FullBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& opti
   return settings;
 }
 
-void print_page_failures(const Output& output, const FullBackupReport& report) {
+void print_page_failures(const Output& output, const DatabaseBackupReport& report) {
   for (const auto& line : page_failure_lines(report.page_failure_files)) {
     output.line("  damaged at the source: " + line);
   }
 }
 
-void print(const Output& output, const FullBackupReport& report, const TimeZone& zone) {
+void print(const Output& output, const DatabaseBackupReport& report, const TimeZone& zone) {
   const auto seconds = std::chrono::duration_cast<std::chrono::microseconds>(report.duration);
   output.line(fmt::format("{}  {} -> {} stored, {} files, in {}", report.label.text(),
                           format_bytes(report.source_bytes), format_bytes(report.stored_bytes), report.files,
                           format_duration(seconds)));
+  if (report.parent) {
+    output.remark(fmt::format("{} of it is kept from {}; {} files were known to be unchanged without reading them",
+                              format_bytes(report.kept_bytes), report.parent->text(), report.unread_files));
+  }
   output.remark(fmt::format("restorable from {} ({}), WAL {} to {} on timeline {}", format_utc(report.restorable_from),
                             zone.format_local(report.restorable_from), report.start.lsn.to_string(),
                             report.stop.lsn.to_string(), report.stop.timeline.value));
@@ -68,7 +73,7 @@ Json strings(const std::vector<std::string>& texts) {
   return array;
 }
 
-Json to_json(const FullBackupReport& report) {
+Json to_json(const DatabaseBackupReport& report) {
   Json json;
   json.set("label", report.label.text()).set("system_identifier", report.system_identifier.to_string());
   json.set("started", format_utc(report.started)).set("stopped", format_utc(report.stopped));
@@ -76,6 +81,9 @@ Json to_json(const FullBackupReport& report) {
   json.set("duration_seconds", std::chrono::duration<double>(report.duration).count());
   json.set("start_lsn", report.start.lsn.to_string()).set("stop_lsn", report.stop.lsn.to_string());
   json.set("timeline", report.stop.timeline.value).set("source_bytes", report.source_bytes);
+  json.set("type", to_string(report.label.type())).set("parent", report.parent ? Json(report.parent->text()) : Json());
+  json.set("kept_bytes", report.kept_bytes).set("unread_files", report.unread_files);
+  json.set("doubts", strings(report.doubts));
   json.set("resumed", report.resumed).set("reused_bytes", report.reused_bytes);
   json.set("stored_bytes", report.stored_bytes).set("files", report.files);
   json.set("wal_delivery", to_string(report.wal_delivery)).set("wal_segments", report.wal_segments);
@@ -88,17 +96,22 @@ Json to_json(const FullBackupReport& report) {
 
 }  // namespace
 
-Result<int> run_full_backup(const Process& process, const BackupOptions& options) {
+Result<int> run_database_backup(const Process& process, const BackupOptions& options, BackupType type) {
+  const auto command = fmt::format("backup {}", to_string(type));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
+  if (wiring->config().incremental.find_changes == config::FindChanges::wal) {
+    return Error(ErrorKind::invalid, "incremental.find_changes: wal is not part of this version")
+        .with_hint("set it to scan, or leave it out");
+  }
   wiring->limit_rates({.upload = wiring->upload_limit(options.throttle)});
   lower_io_priority(process.log);
-  auto progress = process.output.progress("backup full");
-  FullBackup backup(settings_of(*wiring, options), {wiring->collaborators(), *progress});
+  auto progress = process.output.progress(command);
+  DatabaseBackup backup(settings_of(*wiring, options, type), {wiring->collaborators(), *progress});
   const auto report = TRY(backup.run(process.stop));
   progress->finish();
   print(process.output, report, wiring->config().schedules.timezone);
   const int code = report.complete() ? kDone : kIncomplete;
-  process.output.summary("backup full", to_json(report), code);
+  process.output.summary(command, to_json(report), code);
   return code;
 }
 

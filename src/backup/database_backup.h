@@ -1,4 +1,4 @@
-// `backup full`: server and captured files -> a backup that restores by itself.
+// `backup full` and `backup incremental`: server and captured files -> a backup.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,8 @@
 
 namespace spendsync::backup {
 
-/// All there is to say about a full backup that was made.
-struct FullBackupReport {
+/// All there is to say about a backup that was made.
+struct DatabaseBackupReport {
   repository::Label label = repository::Label::make(Timestamp{}, BackupType::full);
   SystemIdentifier system_identifier;
   Timestamp started;  // the server's clock, as the next two
@@ -29,10 +29,14 @@ struct FullBackupReport {
   std::chrono::nanoseconds duration{0};  // of the whole command
   WalPosition start;
   WalPosition stop;
-  uint64_t source_bytes = 0;  // of all files
-  uint64_t stored_bytes = 0;  // of the backup's packs
-  bool resumed = false;       // an interrupted run was taken up again
-  uint64_t reused_bytes = 0;  // of stored_bytes, what that run had sent
+  uint64_t source_bytes = 0;                // of all files
+  uint64_t stored_bytes = 0;                // of the backup's packs
+  std::optional<repository::Label> parent;  // of an incremental: its full
+  uint64_t kept_bytes = 0;                  // of source_bytes, what the full holds
+  uint64_t unread_files = 0;                // known to be the full's by inode, size and times
+  std::vector<std::string> doubts;          // why every file was read all the same
+  bool resumed = false;                     // an interrupted run was taken up again
+  uint64_t reused_bytes = 0;                // of stored_bytes, what that run had sent
   uint64_t files = 0;
   uint64_t vanished = 0;  // files dropped by the server while it was backed up
   std::vector<repository::CapturedSet> captured_sets;
@@ -49,12 +53,14 @@ struct FullBackupReport {
   bool complete() const { return incomplete.empty(); }
 };
 
-/// One full backup. run() is called once, from one thread; it starts threads of its own and has joined them when it
-/// returns. Whatever happens, the server's backup mode has ended by then, and a failed run has listed nothing.
-/// Memory: that of FileCopier and repository::BackupRun; it does not grow with the cluster.
-class FullBackup {
+/// One backup. An incremental where there is no full yet becomes the full, and says so. run() is called once, from one
+/// thread; it starts threads of its own and has joined them when it returns. Whatever happens, the server's backup mode
+/// has ended by then, and a failed run has listed nothing. Memory: that of FileCopier and repository::BackupRun; it
+/// does not grow with the cluster.
+class DatabaseBackup {
  public:
   struct Settings {
+    BackupType type = BackupType::full;  // or incremental
     postgres::Connection::Settings connection;
     std::string cluster;          // name in the repository
     std::string state_directory;  // empty: none
@@ -68,7 +74,7 @@ class FullBackup {
     uint32_t frame_size = 256u << 10;           // bytes; a multiple of the server's page size
     std::chrono::seconds delivery_timeout{60};  // for WAL that others deliver
     bool fast_checkpoint = true;
-    bool resume = true;                        // an unfinished full that nothing works on any more
+    bool resume = true;                        // of a full: an unfinished one that nothing works on any more
     std::chrono::hours resume_age_max{48};     // older ones are left to expiry
     std::chrono::seconds resume_lock_wait{3};  // for the server to notice that the interrupted run's client has gone
     std::string host;
@@ -79,13 +85,14 @@ class FullBackup {
     repository::Collaborators repository;
     Progress& progress;
   };
-  FullBackup(Settings settings, Collaborators collaborators);
-  ~FullBackup();
+  DatabaseBackup(Settings settings, Collaborators collaborators);
+  ~DatabaseBackup();
 
   /// Errors: refused, before anything was changed, when a captured path is missing or unreadable, the data
-  /// directory is not this host's or not readable, or the repository belongs to another cluster;
+  /// directory is not this host's or not readable, or the repository belongs to another cluster; corrupt when an
+  /// incremental's full is damaged;
   /// transient when server or store cannot be reached, or WAL did not arrive in time; exhausted; cancelled ...
-  Result<FullBackupReport> run(std::stop_token stop);
+  Result<DatabaseBackupReport> run(std::stop_token stop);
 
  private:
   class Steps;
