@@ -4,10 +4,11 @@
     bench/compare.py [--size-gb 3] [--runs 3] [--directory DIR] [--markdown FILE]
 
 Builds a realistic database in a throwaway PostgreSQL 15 (pgbench, and a table with text, numbers, timestamps, JSON and
-random-key indexes), then measures full backup, restore (durable, before recovery), and WAL archiving of one segment;
+random-key indexes), then measures full backup, restore (durable, before recovery), incremental backups beside the server's checkpoint, and
+WAL archiving of one segment;
 of ours alone also how fast logs are streamed against how fast pgbench writes them, verify, and start-up.
-pgBackRest gets what its manual recommends: zstd, AES, bundling, a process a core, and block incremental where that is
-no beta feature (it makes a full backup no faster). Both write to directories on the same file system, which are removed
+pgBackRest gets what its manual recommends: zstd, AES, bundling, a process a core, and block incremental (a beta feature
+before 2.46). Both write to directories on the same file system, which are removed
 afterwards. Run as root or as a user that may run PostgreSQL; needs psql, pgbench, pgbackrest and /usr/bin/time.
 """
 import argparse
@@ -178,6 +179,15 @@ restore: {{ target_directory: {directory}/restored }}
         self.label = json.loads(done.output.strip().splitlines()[-1])["label"]
         return done
 
+    def incremental(self):
+        done = measure(self.command("--json", "backup", "incremental"), self.directory)
+        label = json.loads(done.output.strip().splitlines()[-1])["label"]
+        done.stored = sum(tree_bytes(p) for p in (self.directory / "repository" / "bench").glob(f"*/backups/{label}"))
+        return done
+
+    def store_logs(self):
+        self.logs()
+
     def stored(self):
         return tree_bytes(self.directory / "repository" / "bench") - self.wal_bytes()
 
@@ -217,8 +227,9 @@ class PgBackRest:
                  "compress-type=zst", "compress-level=3", "repo1-cipher-type=aes-256-cbc",
                  f"repo1-cipher-pass={secrets.token_hex(24)}", "repo1-bundle=y", "start-fast=y", "archive-check=n"]
         self.config = directory / "pgbackrest.conf"
-        if tuple(map(int, re.findall(r"\d+", self.version())[:2])) >= (2, 46):
-            lines.append("repo1-block=y")
+        lines.append("repo1-block=y")
+        if tuple(map(int, re.findall(r"\d+", self.version())[:2])) < (2, 46):
+            lines.append("beta=y")  # there block incremental is a beta feature
         lines += ["[bench]", f"pg1-path={database.data}", f"pg1-socket-path={database.directory}", "pg1-port=5999",
                   "pg1-user=postgres"]
         self.config.write_text("\n".join(lines) + "\n")
@@ -236,6 +247,16 @@ class PgBackRest:
 
     def backup(self):
         return measure(self.command("backup", "--type=full"), self.directory)
+
+    def incremental(self):
+        """Its `diff` is what changed since the last full."""
+        before = self.stored()
+        done = measure(self.command("backup", "--type=diff"), self.directory)
+        done.stored = self.stored() - before
+        return done
+
+    def store_logs(self):
+        """Its backup stores none."""
 
     def stored(self):
         return tree_bytes(self.directory / "repository" / "backup")
@@ -329,6 +350,7 @@ def compare(database, root, options):
             results.add("restore, durable, before recovery", tool.name, tool.restore())
             print(f"  run {turn + 1} {tool.name}: backup {results.samples[('full backup', tool.name)][-1].wall_s:.2f} s, "
                   f"restore {results.samples[('restore, durable, before recovery', tool.name)][-1].wall_s:.2f} s", flush=True)
+    kept = compare_incrementals(tools, database, options, results)
     for what, work in (("of documents", database.change_documents), ("of pgbench", lambda: database.load(20))):
         for turn, segment in enumerate(database.segments(options.segments, work)):
             for tool in tools if turn % 2 == 0 else reversed(tools):
@@ -342,8 +364,28 @@ def compare(database, root, options):
     ours, theirs = (statistics.median(stored[name]) for name in names)
     lines.append(f"| repository after one full backup | {ours / 1e6:.0f} MB | {theirs / 1e6:.0f} MB | "
                  f"{ours / theirs:.2f} of its size |")
+    for what, by_tool in kept.items():
+        ours, theirs = (statistics.median(by_tool[name]) for name in names)
+        lines.append(f"| incremental, {what}, stored | {ours / 1e6:.1f} MB | {theirs / 1e6:.1f} MB | "
+                     f"{ours / theirs:.2f} of its size |")
     lines += ["", *ours_alone(tools[0], database, options)]
     return "\n".join(lines) + "\n"
+
+
+def compare_incrementals(tools, database, options, results):
+    """Beside the server's own checkpoint, which is done before. The bytes that each stored, by what was done before."""
+    kept = {}
+    for what, work in (("nothing changed", lambda: None), ("after 30 s of pgbench", lambda: database.load(30))):
+        for turn in range(options.runs):
+            work()
+            for tool in tools if turn % 2 == 0 else reversed(tools):
+                tool.store_logs()
+                database.sql("checkpoint")
+                results.add(f"incremental, {what}", tool.name, tool.incremental())
+                done = results.samples[(f"incremental, {what}", tool.name)][-1]
+                kept.setdefault(what, {}).setdefault(tool.name, []).append(done.stored)
+                print(f"  incremental, {what}, {tool.name}: {done.wall_s:.2f} s, {done.stored / 1e6:.1f} MB", flush=True)
+    return kept
 
 
 def ours_alone(tool, database, options):
