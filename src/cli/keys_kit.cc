@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/host_name.h"
@@ -12,7 +13,6 @@
 #include "cli/typed_key.h"
 #include "crypto/secret_file.h"
 #include "repository/catalog.h"
-#include "repository/key_inventory.h"
 
 namespace spendsync::cli {
 namespace {
@@ -67,25 +67,35 @@ std::vector<std::string> contacts_of(const config::Contacts& contacts) {
   return lines;
 }
 
+/// Its label; empty: there is none yet.
+Result<std::string> newest_backup(const std::vector<std::unique_ptr<repository::Repository>>& folders,
+                                  std::stop_token stop) {
+  std::string newest;
+  for (const auto& folder : folders) {
+    const auto catalog = TRY(repository::Catalog::load(*folder, stop));
+    for (const auto& backup : catalog.backups()) {
+      if (backup.summary) newest = std::max(newest, backup.label.text());
+    }
+  }
+  return newest;
+}
+
 Result<KitFacts> collect_facts(const Process& process, Wiring& wiring) {
-  auto repository = TRY(wiring.open_repository());
-  const auto keys = TRY(repository::read_key_inventory(*repository, process.stop));
-  const auto catalog = TRY(repository::Catalog::load(*repository, process.stop));
+  const auto folders = TRY(open_cluster_folders(wiring, std::nullopt));
+  const auto keys = TRY(read_cluster_keys(folders, process.stop));
   const auto& config = wiring.config();
-  const auto& identity = repository->identity();
+  const auto& identity = folders.front()->identity();
   KitFacts facts;
   facts.cluster = identity.cluster;
   facts.system_identifier = identity.system_identifier.to_string();
   facts.major_version = identity.major_version;
   facts.repository = wiring.store().description();
-  facts.repository_id = repository->id();
+  facts.repository_id = folders.front()->id();
   facts.host = host_name();
   facts.configuration_file = wiring.loaded().file;
   facts.data_directory = config.database.data_directory.value_or("");
   facts.restore_directory = config.restore.target_directory;
-  for (const auto& backup : catalog.backups()) {
-    if (backup.summary) facts.newest_backup = std::max(facts.newest_backup, backup.label.text());
-  }
+  facts.newest_backup = TRY(newest_backup(folders, process.stop));
   facts.configuration = smallest_configuration(wiring, facts.repository);
   facts.keys = kit_keys(examine_configured_keys(config, process.random, process.clock), keys);
   facts.data_keys = keys.size();
