@@ -185,6 +185,46 @@ TEST_F(InterruptedRunTest, TheKeysOfEveryRunThatTookItUpCount) {
   EXPECT_KIND(open_with({world_.key.wrapper()}), ErrorKind::refused);
 }
 
+/// Packs can be listed and their ends be read, but not their beginnings.
+class DenyingStore final : public storage::ObjectStore {
+ public:
+  explicit DenyingStore(storage::ObjectStore& inner) : inner_(inner) {}
+  Result<void> get_range(const storage::ObjectKey& key, uint64_t offset, MutableBytes out) override {
+    const bool head = offset == 0 && out.size() <= crypto::kStreamHeaderSize;
+    if (head && key.text().find("/packs/") != std::string::npos) return Error(ErrorKind::denied, "not for you");
+    return inner_.get_range(key, offset, out);
+  }
+  Result<void> put_if_absent(const storage::ObjectKey& key, ByteView bytes) override {
+    return inner_.put_if_absent(key, bytes);
+  }
+  Result<std::unique_ptr<storage::ObjectUpload>> begin_upload(const storage::ObjectKey& key, uint64_t size) override {
+    return inner_.begin_upload(key, size);
+  }
+  Result<Bytes> get(const storage::ObjectKey& key, uint64_t max_size) override { return inner_.get(key, max_size); }
+  Result<storage::ObjectInfo> stat(const storage::ObjectKey& key) override { return inner_.stat(key); }
+  Result<void> list(std::string_view prefix, std::string_view start_after,
+                    const std::function<Result<void>(const storage::ObjectInfo&)>& visit) override {
+    return inner_.list(prefix, start_after, visit);
+  }
+  Result<std::vector<std::string>> list_level(std::string_view prefix) override { return inner_.list_level(prefix); }
+  Result<void> remove(const storage::ObjectKey& key) override { return inner_.remove(key); }
+  std::string description() const override { return inner_.description(); }
+  Result<std::optional<uint64_t>> free_space() override { return inner_.free_space(); }
+
+ private:
+  storage::ObjectStore& inner_;
+};
+
+TEST_F(InterruptedRunTest, APackThatMayNotBeReadIsSentAgain) {
+  interrupt(20);
+  DenyingStore denying(world_.memory);
+  auto* whole = std::exchange(world_.store, &denying);
+  auto backup = MUST(make_sample_backup(*world_.open_for_reading(), again()));
+  world_.store = whole;
+  EXPECT_EQ(backup.reused_bytes, 0u);
+  expect_whole(backup);
+}
+
 TEST_F(InterruptedRunTest, MayBeInterruptedAgain) {
   interrupt(8);
   settings_.resume = true;
