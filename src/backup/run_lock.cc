@@ -70,6 +70,10 @@ Result<std::optional<repository::InterruptedRun>> take_interrupted_run(repositor
     if (run) continue;
     const auto& error = run.error();
     if (error.is(ErrorKind::cancelled) || error.is(ErrorKind::transient)) return std::move(run).error();
+    if (error.is(ErrorKind::refused)) {
+      log.warning(fmt::format("{} is not taken up again, a new backup begins: {}", label.text(), error.message()));
+      continue;
+    }
     log.info(fmt::format("{} cannot be taken up again", label.text()), {{"why", error.message()}});
   }
   return std::optional<repository::InterruptedRun>();

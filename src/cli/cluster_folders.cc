@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace spendsync::cli {
 
@@ -29,6 +30,16 @@ Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folder
                    [](const auto& a, const auto& b) { return a->adopted().size() > b->adopted().size(); });
   for (auto& folder : earlier) folders.push_back(std::move(folder));
   return folders;
+}
+
+Result<std::vector<repository::KeyEntry>> read_cluster_keys(
+    const std::vector<std::unique_ptr<repository::Repository>>& folders, std::stop_token stop) {
+  std::vector<repository::KeyEntry> keys;
+  for (const auto& folder : folders) {
+    auto found = TRY(repository::read_key_inventory(*folder, stop));
+    std::ranges::move(found, std::back_inserter(keys));
+  }
+  return keys;
 }
 
 std::string describe_earlier(const repository::Repository& repository) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/wiring.h"
+#include "repository/key_inventory.h"
 
 namespace spendsync::cli {
 
@@ -12,6 +13,10 @@ namespace spendsync::cli {
 /// Errors: invalid for what is no system identifier; those of opening.
 Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folders(
     Wiring& wiring, const std::optional<std::string>& asked);
+
+/// The data keys of all these folders, those of the first one first. Errors: as read_key_inventory.
+Result<std::vector<repository::KeyEntry>> read_cluster_keys(
+    const std::vector<std::unique_ptr<repository::Repository>>& folders, std::stop_token stop);
 
 /// "the server before (system identifier 7301..., PostgreSQL 14)"
 std::string describe_earlier(const repository::Repository& repository);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/host_name.h"
@@ -12,48 +13,89 @@
 #include "cli/typed_key.h"
 #include "crypto/secret_file.h"
 #include "repository/catalog.h"
-#include "repository/key_inventory.h"
 
 namespace spendsync::cli {
 namespace {
 
+using repository::KeyEntry;
+
 /// Double quotes, as YAML and JSON write them alike.
 std::string yaml_text(const std::string& text) { return Json(text).dump(); }
 
-const config::KeyFile* first_key_file(const config::Config& config) {
-  for (const auto& key : config.encryption.keys) {
-    if (const auto* file = std::get_if<config::KeyFile>(&key)) return file;
-  }
-  return nullptr;
-}
-
 /// Only what a restore needs: everything else has a default, and a bare machine has no server to ask.
-std::string smallest_configuration(const Wiring& wiring, const std::string& repository) {
+std::string smallest_configuration(const Wiring& wiring, const KitFacts& facts) {
   const auto& config = wiring.config();
-  const auto* key = first_key_file(config);
   std::string text = "version: 1\n";
   text += "cluster: " + yaml_text(config.cluster) + "\n";
-  text += "storage: { primary: { type: directory, path: " + yaml_text(repository) + " } }\n";
-  if (key != nullptr) text += "encryption: { keys: [ { type: key-file, path: " + yaml_text(key->path) + " } ] }\n";
+  text += "storage: { primary: { type: directory, path: " + yaml_text(facts.repository) + " } }\n";
+  if (!facts.key_files.empty()) text += "encryption:\n  keys:\n";
+  for (const auto& key : facts.key_files) text += "    - { type: key-file, path: " + yaml_text(key.path) + " }\n";
   if (config.schedules.timezone.name() != "UTC") {
     text += "schedules: { timezone: " + yaml_text(config.schedules.timezone.name()) + " }\n";
   }
   return text;
 }
 
-std::vector<KitKey> kit_keys(const std::vector<ConfiguredKey>& configured,
-                             const std::vector<repository::KeyEntry>& data_keys) {
-  std::vector<KitKey> keys;
-  for (const auto& key : configured) {
-    KitKey shown{key.type, key.place, !key.opens, 0};
-    if (key.id) {
-      const repository::WrapperName name{key.type, *key.id};
-      shown.name = name.to_string();
-      shown.opens = static_cast<size_t>(std::ranges::count_if(data_keys, [&](const auto& k) { return k.has(name); }));
+/// A configured key with the data keys that it does not open.
+struct ExaminedKey {
+  ConfiguredKey configured;
+  std::string name;                       // "key-file e5be69e61b779b27"; empty: it cannot be read
+  std::vector<const KeyEntry*> unopened;  // all of them when it cannot be read
+  bool is_file() const { return configured.type == "key-file"; }
+};
+
+/// What is open here is asked to open; of an escrow key it counts that its wraps are there.
+bool opens(const KeyEntry& key, const repository::WrapperName& name, const std::vector<crypto::KeyWrapper*>& wrappers) {
+  const auto found = std::ranges::find_if(wrappers, [&](auto* wrapper) {
+    return wrapper->can_open() && wrapper->opens_locally() && wrapper->type() == name.type && wrapper->id() == name.id;
+  });
+  if (found == wrappers.end()) return key.has(name);
+  return std::ranges::any_of(key.wraps, [&](const auto& entry) {
+    return entry.counts() && entry.wrapper() == name && (*found)->unwrap(*entry.wrap).has_value();
+  });
+}
+
+std::vector<ExaminedKey> examine(std::vector<ConfiguredKey> configured, const std::vector<KeyEntry>& data_keys,
+                                 const std::vector<crypto::KeyWrapper*>& wrappers) {
+  std::vector<ExaminedKey> keys;
+  for (auto& key : configured) {
+    ExaminedKey examined{std::move(key), "", {}};
+    const auto& id = examined.configured.id;
+    const repository::WrapperName name{examined.configured.type, id ? *id : ""};
+    if (id) examined.name = name.to_string();
+    for (const auto& data_key : data_keys) {
+      if (!id || !opens(data_key, name, wrappers)) examined.unopened.push_back(&data_key);
     }
-    keys.push_back(std::move(shown));
+    keys.push_back(std::move(examined));
   }
   return keys;
+}
+
+std::vector<KitKey> kit_keys(const std::vector<ExaminedKey>& examined, size_t data_keys) {
+  std::vector<KitKey> keys;
+  for (const auto& key : examined) {
+    keys.push_back({key.name.empty() ? key.configured.type : key.name, key.configured.place, !key.configured.opens,
+                    data_keys - key.unopened.size()});
+  }
+  return keys;
+}
+
+/// A kit with the secret of a key that opens only a part would be found out on the day on which it is needed.
+Result<void> expect_to_open_everything(const ExaminedKey& key) {
+  constexpr size_t kNamed = 3;
+  if (key.unopened.empty()) return ok();
+  if (!key.configured.id) {
+    return Error(ErrorKind::refused,
+                 "key file " + key.configured.place + " cannot be read: " + key.configured.id.error().message());
+  }
+  std::string ids;
+  for (size_t i = 0; i < std::min(kNamed, key.unopened.size()); ++i) {
+    ids += (i == 0 ? "" : ", ") + key.unopened[i]->id.to_string();
+  }
+  if (key.unopened.size() > kNamed) ids += fmt::format(" and {} more", key.unopened.size() - kNamed);
+  return Error(ErrorKind::refused, fmt::format("key file {} ({}) does not open {} of the data keys: {}",
+                                               key.configured.place, key.name, key.unopened.size(), ids))
+      .with_hint("let it in, then print the kit: spendsync-backup keys rewrap");
 }
 
 std::vector<std::string> contacts_of(const config::Contacts& contacts) {
@@ -67,44 +109,67 @@ std::vector<std::string> contacts_of(const config::Contacts& contacts) {
   return lines;
 }
 
-Result<KitFacts> collect_facts(const Process& process, Wiring& wiring) {
-  auto repository = TRY(wiring.open_repository());
-  const auto keys = TRY(repository::read_key_inventory(*repository, process.stop));
-  const auto catalog = TRY(repository::Catalog::load(*repository, process.stop));
-  const auto& config = wiring.config();
-  const auto& identity = repository->identity();
-  KitFacts facts;
-  facts.cluster = identity.cluster;
-  facts.system_identifier = identity.system_identifier.to_string();
-  facts.major_version = identity.major_version;
-  facts.repository = wiring.store().description();
-  facts.repository_id = repository->id();
-  facts.host = host_name();
-  facts.configuration_file = wiring.loaded().file;
-  facts.data_directory = config.database.data_directory.value_or("");
-  facts.restore_directory = config.restore.target_directory;
-  for (const auto& backup : catalog.backups()) {
-    if (backup.summary) facts.newest_backup = std::max(facts.newest_backup, backup.label.text());
-  }
-  facts.configuration = smallest_configuration(wiring, facts.repository);
-  facts.keys = kit_keys(examine_configured_keys(config, process.random, process.clock), keys);
-  facts.data_keys = keys.size();
-  if (const auto* file = first_key_file(config)) facts.secret_path = file->path;
-  facts.contacts = contacts_of(config.contacts);
-  facts.version = SSB_VERSION;
-  facts.printed = process.clock.now();
-  return facts;
-}
-
 Result<std::vector<std::string>> secret_lines(const std::string& path) {
-  if (path.empty()) {
-    return Error(ErrorKind::refused, "no key file is configured: there is no secret that a kit could hold");
-  }
   const crypto::SecretFileWords words{"key file", "bring it back from where you keep it", "name the key file"};
   auto content = TRY(crypto::read_secret_file(path, words, Secret::kSize));
   if (content.size() != Secret::kSize) return Error(ErrorKind::refused, "key file " + path + " is no key of 32 bytes");
   const Secret key(content.view());
   return typed_key_lines(key, key_file_id(key));
+}
+
+Result<void> add_secrets(KitFacts& facts, const std::vector<ExaminedKey>& keys) {
+  for (const auto& key : keys) {
+    if (key.is_file()) TRY(expect_to_open_everything(key));
+  }
+  if (facts.key_files.empty()) {
+    return Error(ErrorKind::refused, "no key file is configured: there is no secret that a kit could hold");
+  }
+  for (auto& key : facts.key_files) key.lines = TRY(secret_lines(key.path));
+  return ok();
+}
+
+/// Its label; empty: there is none yet.
+Result<std::string> newest_backup(const std::vector<std::unique_ptr<repository::Repository>>& folders,
+                                  std::stop_token stop) {
+  std::string newest;
+  for (const auto& folder : folders) {
+    const auto catalog = TRY(repository::Catalog::load(*folder, stop));
+    for (const auto& backup : catalog.backups()) {
+      if (backup.summary) newest = std::max(newest, backup.label.text());
+    }
+  }
+  return newest;
+}
+
+Result<KitFacts> collect_facts(const Process& process, Wiring& wiring, bool with_secret) {
+  const auto folders = TRY(open_cluster_folders(wiring, std::nullopt));
+  const auto keys = TRY(read_cluster_keys(folders, process.stop));
+  const auto& config = wiring.config();
+  const auto& identity = folders.front()->identity();
+  KitFacts facts;
+  facts.cluster = identity.cluster;
+  facts.system_identifier = identity.system_identifier.to_string();
+  facts.major_version = identity.major_version;
+  facts.repository = wiring.store().description();
+  facts.repository_id = folders.front()->id();
+  facts.host = host_name();
+  facts.configuration_file = wiring.loaded().file;
+  facts.data_directory = config.database.data_directory.value_or("");
+  facts.restore_directory = config.restore.target_directory;
+  facts.newest_backup = TRY(newest_backup(folders, process.stop));
+  const auto examined =
+      examine(examine_configured_keys(config, process.random, process.clock), keys, wiring.collaborators().wrappers);
+  facts.keys = kit_keys(examined, keys.size());
+  facts.data_keys = keys.size();
+  for (const auto& key : examined) {
+    if (key.is_file() && key.unopened.empty()) facts.key_files.push_back({key.name, key.configured.place, {}});
+  }
+  if (with_secret) TRY(add_secrets(facts, examined));
+  facts.configuration = smallest_configuration(wiring, facts);
+  facts.contacts = contacts_of(config.contacts);
+  facts.version = SSB_VERSION;
+  facts.printed = process.clock.now();
+  return facts;
 }
 
 /// A new file of mode 0600: a kit is never written over another file.
@@ -141,8 +206,7 @@ Result<crypto::WipedBytes> read_typed(const std::optional<std::string>& path) {
 
 Result<int> run_keys_kit(const Process& process, const KeysKitOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
-  auto facts = TRY(collect_facts(process, *wiring));
-  if (options.with_secret) facts.secret_lines = TRY(secret_lines(facts.secret_path));
+  auto facts = TRY(collect_facts(process, *wiring, options.with_secret));
   const auto page = make_kit(facts);
   auto text = options.html ? kit_html(page) : kit_text(page);
   if (options.output) {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "repository/key_inventory.h"
 
 namespace spendsync::cli {
 namespace {
@@ -130,7 +130,12 @@ void print(const Output& output, const Overview& overview, const std::vector<Key
   }
   for (const auto& line : openers.lines()) output.line(line);
   output.line("");
-  Table keys({"DATA KEY", "CLASS", "CREATED (UTC)", "HAS WRAPS OF", "OPENS HERE"});
+  // A cluster that has been one server all the time needs no column for it.
+  const bool several =
+      std::ranges::any_of(rows, [&](const auto& row) { return row.key->server != rows.front().key->server; });
+  std::vector<std::string> columns{"DATA KEY", "CLASS", "CREATED (UTC)", "HAS WRAPS OF", "OPENS HERE"};
+  if (several) columns.emplace_back("OF SERVER");
+  Table keys(std::move(columns));
   for (const auto& row : rows) {
     const auto* first = row.key->first();
     std::string owners;
@@ -138,8 +143,11 @@ void print(const Output& output, const Overview& overview, const std::vector<Key
       const auto owner = entry.counts() ? entry.wrapper().to_string() : entry.retired ? "(retired)" : "(damaged)";
       owners += (owners.empty() ? "" : ", ") + owner;
     }
-    keys.add({row.key->id.to_string(), first ? std::string(to_string(first->wrap->context.key_class)) : "-",
-              first ? format_utc(first->wrap->created) : "-", owners, row.opens_here() ? "yes" : "NO"});
+    std::vector<std::string> cells{
+        row.key->id.to_string(), first ? std::string(to_string(first->wrap->context.key_class)) : "-",
+        first ? format_utc(first->wrap->created) : "-", owners, row.opens_here() ? "yes" : "NO"};
+    if (several) cells.push_back(row.key->server.to_string());
+    keys.add(std::move(cells));
   }
   for (const auto& line : keys.lines()) output.line(line);
 }
@@ -166,6 +174,7 @@ Json wraps_json(const std::vector<KeyRow>& rows) {
       const auto& entry = row.key->wraps[i];
       Json wrap;
       wrap.set("object", entry.object.text()).set("key_id", row.key->id.to_string()).set("opens", row.opens[i]);
+      wrap.set("system_identifier", row.key->server.to_string());
       wrap.set("retired", entry.retired);
       if (entry.wrap) {
         wrap.set("class", to_string(entry.wrap->context.key_class)).set("created", format_utc(entry.wrap->created));
@@ -181,8 +190,8 @@ Json wraps_json(const std::vector<KeyRow>& rows) {
 
 Result<int> run_keys_list(const Process& process) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
-  auto repository = TRY(wiring->open_repository());
-  const auto keys = TRY(repository::read_key_inventory(*repository, process.stop));
+  const auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  const auto keys = TRY(read_cluster_keys(folders, process.stop));
   Overview overview;
   add_configured(overview, examine_configured_keys(wiring->config(), process.random, process.clock));
   const auto rows = open_all(overview, keys, wiring->collaborators().wrappers);

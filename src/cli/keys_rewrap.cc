@@ -1,9 +1,9 @@
 // spendsync-backup keys rewrap [--retire ID]
 #include <fmt/format.h>
 
+#include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "repository/key_inventory.h"
 
 namespace spendsync::cli {
 namespace {
@@ -19,8 +19,7 @@ std::vector<crypto::KeyWrapper*> configured(Wiring& wiring) {
 }
 
 /// The wrapper that an id means: people read it in `keys list`.
-Result<WrapperName> find_wrapper(repository::Repository& repository, const std::string& id, std::stop_token stop) {
-  const auto keys = TRY(repository::read_key_inventory(repository, stop));
+Result<WrapperName> find_wrapper(const std::vector<repository::KeyEntry>& keys, const std::string& id) {
   for (const auto& key : keys) {
     for (const auto& entry : key.wraps) {
       if (entry.wrap && (entry.wrap->wrapper_id == id || entry.wrapper().to_string() == id)) return entry.wrapper();
@@ -65,10 +64,17 @@ Json to_json(const RewrapReport& report) {
 
 Result<int> run_keys_rewrap(const Process& process, const KeysRewrapOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::adds_wraps));
-  auto repository = TRY(wiring->open_repository());
+  const auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
   repository::RewrapSettings settings{.targets = configured(*wiring), .retire = std::nullopt};
-  if (options.retire) settings.retire = TRY(find_wrapper(*repository, *options.retire, process.stop));
-  const auto report = TRY(repository::rewrap_keys(*repository, settings, process.stop));
+  if (options.retire) {
+    const auto keys = TRY(read_cluster_keys(folders, process.stop));
+    settings.retire = TRY(find_wrapper(keys, *options.retire));
+  }
+  RewrapReport report;
+  for (const auto& folder : folders) {
+    auto of_folder = TRY(repository::rewrap_keys(*folder, settings, process.stop));
+    report.add(std::move(of_folder));
+  }
   print(process.output, report);
   const int code = report.complete() ? kDone : kIncomplete;
   process.output.summary("keys rewrap", to_json(report), code);

@@ -17,10 +17,10 @@ KitSection what_this_is(const KitFacts& facts) {
       fmt::format("With a copy of the repository, one of the keys below and this page, the database cluster {} comes "
                   "back on any Linux machine with PostgreSQL {}.",
                   facts.cluster, facts.major_version));
-  section.text.emplace_back(facts.secret_lines.empty()
-                                ? "It holds no secret. Keep it where it is found when the server is gone."
-                                : "IT HOLDS THE KEY: whoever reads it and reaches the repository reads the database. "
-                                  "Keep it in a safe, apart from every copy of the repository.");
+  section.text.emplace_back(facts.holds_secret()
+                                ? "IT HOLDS THE KEY: whoever reads it and reaches the repository reads the database. "
+                                  "Keep it in a safe, apart from every copy of the repository."
+                                : "It holds no secret. Keep it where it is found when the server is gone.");
   return section;
 }
 
@@ -37,21 +37,24 @@ KitSection where_it_is(const KitFacts& facts) {
 }
 
 KitSection which_keys(const KitFacts& facts) {
-  KitSection section{"Keys: any one of these opens it", {}, {}, {}};
+  KitSection section{"Keys: any one that opens everything is enough", {}, {}, {}};
   for (const auto& key : facts.keys) {
     const auto part = key.opens == facts.data_keys
                           ? std::string("opens everything")
-                          : fmt::format("opens {} of {} data keys", key.opens, facts.data_keys);
+                          : fmt::format(
+                                "OPENS ONLY {} of {} data keys: run `spendsync-backup keys rewrap` and print "
+                                "this again",
+                                key.opens, facts.data_keys);
     const auto place = key.offline ? "private half kept at: ____________________________" : key.place;
     section.facts.emplace_back(key.name, part + "; " + place);
   }
   return section;
 }
 
-KitSection secret_key(const KitFacts& facts) {
-  KitSection section{"The key file, to be typed", {}, {}, {}};
+KitSection secret_key(const KitKeyFile& key) {
+  KitSection section{"To be typed: " + key.name, {}, {}, {}};
   section.text.emplace_back("Type these lines into step 3. The four digits after '/' find a mistyped line.");
-  section.commands = facts.secret_lines;
+  section.commands = key.lines;
   return section;
 }
 
@@ -65,6 +68,16 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+void add_key_file(std::vector<std::string>& type, const KitKeyFile& key) {
+  if (key.lines.empty()) {
+    type.push_back(fmt::format("# 3. {}, from where it is kept (32 bytes, mode 0600), to", key.name));
+    type.push_back("#    " + key.path);
+    return;
+  }
+  type.push_back(fmt::format("# 3. {}, from this page: type its lines, then Ctrl-D", key.name));
+  type.push_back("spendsync-backup keys import-kit --output " + key.path);
+}
+
 KitSection how_to_restore(const KitFacts& facts) {
   KitSection section{"On a bare machine, as the user postgres", {}, {}, {}};
   auto& type = section.commands;
@@ -73,12 +86,9 @@ KitSection how_to_restore(const KitFacts& facts) {
   type.push_back("#    " + facts.repository + " (or put another path below)");
   type.push_back("# 2. write " + facts.configuration_file + ":");
   for (const auto& line : lines_of(facts.configuration)) type.push_back("     " + line);
-  if (!facts.secret_lines.empty()) {
-    type.push_back("# 3. the key, from this page: type its lines, then Ctrl-D");
-    type.push_back("spendsync-backup keys import-kit --output " + facts.secret_path);
-  } else if (!facts.secret_path.empty()) {
-    type.push_back("# 3. the key, from where it is kept (32 bytes, mode 0600), to");
-    type.push_back("#    " + facts.secret_path);
+  for (const auto& key : facts.key_files) add_key_file(type, key);
+  if (facts.key_files.size() > 1) {
+    type.emplace_back("#    one of these is enough: leave the lines of the others out of the configuration");
   }
   type.emplace_back("#    or an escrow key's private half: add to each command  --escrow-key FILE");
   type.emplace_back("# 4. look, restore, open (the restore prints the last command)");
@@ -91,14 +101,20 @@ KitSection how_to_restore(const KitFacts& facts) {
 
 }  // namespace
 
+bool KitFacts::holds_secret() const {
+  return std::ranges::any_of(key_files, [](const auto& key) { return !key.lines.empty(); });
+}
+
 KitPage make_kit(const KitFacts& facts) {
   KitPage page;
   page.title = "Recovery kit: database cluster " + facts.cluster;
   page.subtitle = fmt::format("printed {} by spendsync-backup {}; print it again when keys, storage or server change",
                               date_of(facts.printed), facts.version);
-  page.secret = !facts.secret_lines.empty();
+  page.secret = facts.holds_secret();
   page.sections = {what_this_is(facts), where_it_is(facts), which_keys(facts)};
-  if (page.secret) page.sections.push_back(secret_key(facts));
+  for (const auto& key : facts.key_files) {
+    if (!key.lines.empty()) page.sections.push_back(secret_key(key));
+  }
   page.sections.push_back(how_to_restore(facts));
   if (!facts.contacts.empty()) {
     KitSection people{"Whom to call", facts.contacts, {}, {}};

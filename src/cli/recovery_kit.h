@@ -17,6 +17,13 @@ struct KitKey {
   size_t opens = 0;  // of `KitFacts::data_keys`; 0 when it is not known
 };
 
+/// A key file that opens everything: what a restore on a bare machine is configured with.
+struct KitKeyFile {
+  std::string name;                // "key-file e5be69e61b779b27"
+  std::string path;                // where it belongs
+  std::vector<std::string> lines;  // its secret, of typed_key.h; empty: the kit holds none
+};
+
 struct KitFacts {
   std::string cluster;
   std::string system_identifier;
@@ -31,9 +38,9 @@ struct KitFacts {
   std::string configuration;  // the smallest that a restore needs
   std::vector<KitKey> keys;
   size_t data_keys = 0;
-  std::vector<std::string> secret_lines;  // of typed_key.h; empty: the kit holds no secret
-  std::string secret_path;                // where the key file belongs
-  std::vector<std::string> contacts;      // "role: who"
+  std::vector<KitKeyFile> key_files;  // those that open everything: more than one while a key is being changed
+  std::vector<std::string> contacts;  // "role: who"
+  bool holds_secret() const;
   std::string version;
   Timestamp printed;
 };

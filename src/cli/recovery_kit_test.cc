@@ -28,7 +28,7 @@ KitFacts sample() {
   facts.keys = {{"key-file e5be69e61b779b27", "/etc/spendsync/backup/repository.key", false, 12},
                 {"escrow 7b97094ca4e644f7b7043362e1d8a293", "/etc/spendsync/backup/escrow.pem", true, 10}};
   facts.data_keys = 12;
-  facts.secret_path = "/etc/spendsync/backup/repository.key";
+  facts.key_files = {{"key-file e5be69e61b779b27", "/etc/spendsync/backup/repository.key", {}}};
   facts.contacts = {"database administrator: Ann, +1 555 0100", "system administrator: Bob <bob@example.com>"};
   facts.version = "1.2.3";
   facts.printed = Timestamp(std::chrono::seconds(1'710'460'800));
@@ -51,7 +51,7 @@ TEST(RecoveryKit, SaysAllThatIsNeededOnOnePage) {
   const auto text = kit_text(make_kit(sample()));
   for (const char* fact :
        {"/var/lib/spendsync/backups on host db1.example.com", "00112233445566778899aabbccddeeff", "7300000000000000001",
-        "PostgreSQL 15", "key-file e5be69e61b779b27", "opens everything", "opens 10 of 12 data keys",
+        "PostgreSQL 15", "key-file e5be69e61b779b27", "opens everything", "OPENS ONLY 10 of 12 data keys",
         "private half kept", "20240315T000000Z-full", "printed 2024-03-15 by spendsync-backup 1.2.3",
         "It holds no secret", "restore --latest --target /var/lib/spendsync/restore/data", "--escrow-key FILE",
         "Ann, +1 555 0100"}) {
@@ -63,7 +63,7 @@ TEST(RecoveryKit, SaysAllThatIsNeededOnOnePage) {
 
 TEST(RecoveryKit, WarnsWhereItHoldsTheKeyAndStillFits) {
   auto facts = sample();
-  facts.secret_lines = {"key 1: a", "key 2: b", "key 3: c", "key 4: d", "key id: e"};
+  facts.key_files[0].lines = {"key 1: a", "key 2: b", "key 3: c", "key 4: d", "key id: e"};
   const auto page = make_kit(facts);
   EXPECT_TRUE(page.secret);
   const auto text = kit_text(page);
@@ -73,6 +73,19 @@ TEST(RecoveryKit, WarnsWhereItHoldsTheKeyAndStillFits) {
   EXPECT_THAT(text, HasSubstr("keys import-kit --output /etc/spendsync/backup/repository.key"));
   EXPECT_LE(count_lines(text), 70u);
   EXPECT_THAT(kit_html(page), HasSubstr("class=\"secret\""));
+}
+
+TEST(RecoveryKit, HasEveryKeyFileThatOpensEverything) {
+  auto facts = sample();
+  facts.key_files[0].lines = {"key 1: a", "key id: e"};
+  facts.key_files.push_back({"key-file 1122334455667788", "/etc/new.key", {"key 1: b", "key id: f"}});
+  const auto text = kit_text(make_kit(facts));
+  for (const char* part :
+       {"To be typed: key-file e5be69e61b779b27", "  key 1: a\n", "To be typed: key-file 1122334455667788",
+        "  key 1: b\n", "import-kit --output /etc/spendsync/backup/repository.key", "import-kit --output /etc/new.key",
+        "one of these is enough"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
 }
 
 TEST(RecoveryKit, HtmlStandsAloneAndEscapes) {

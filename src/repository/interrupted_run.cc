@@ -1,6 +1,7 @@
 #include "repository/interrupted_run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/json.h"
 #include "base/time.h"
@@ -58,23 +59,55 @@ Result<std::vector<Label>> find_interrupted(Repository& repository, BackupType t
   return found;
 }
 
+namespace {
+
+constexpr uint64_t kStartedMax = 1u << 20;
+
+Result<RunStart> read_start(Repository& repository, const Label& label, const storage::ObjectKey& key) {
+  auto content = TRY_CONTEXT(repository.get_document(ObjectType::started, key, kStartedMax), "reading " + key.text());
+  auto start = TRY_CONTEXT(parse_run_start(content), key.text());
+  if (start.label != label) return Error(ErrorKind::corrupt, key.text() + " describes another run");
+  return start;
+}
+
+/// Of the run and of all that have taken it up.
+Result<void> expect_present_keys(Repository& repository, const RunStart& start) {
+  std::vector<storage::ObjectKey> later;
+  TRY(repository.store().list(repository.layout().resumed_prefix(start.label), "",
+                              [&](const storage::ObjectInfo& info) {
+                                later.push_back(info.key);
+                                return ok();
+                              }));
+  std::set<crypto::KeyId> keys;
+  for (const auto& key : start.keys) keys.insert(key.id);
+  for (const auto& object : later) {
+    const auto resumed = TRY(read_start(repository, start.label, object));
+    for (const auto& key : resumed.keys) keys.insert(key.id);
+  }
+  for (const auto& key : keys) {
+    const auto why = TRY(repository.keys().why_outdated(key));
+    if (!why.empty()) return Error(ErrorKind::refused, "its keys are not those of now: " + why);
+  }
+  return ok();
+}
+
+}  // namespace
+
 InterruptedRun::InterruptedRun() = default;
 InterruptedRun::InterruptedRun(InterruptedRun&&) noexcept = default;
 InterruptedRun& InterruptedRun::operator=(InterruptedRun&&) noexcept = default;
 InterruptedRun::~InterruptedRun() = default;
 
 Result<InterruptedRun> InterruptedRun::open(Repository& repository, const Label& label, std::stop_token stop) {
-  constexpr uint64_t kStartedMax = 1u << 20;
   auto key = repository.layout().started(label);
-  auto content = TRY_CONTEXT(repository.get_document(ObjectType::started, key, kStartedMax), "reading " + key.text());
   InterruptedRun run;
-  run.start_ = TRY_CONTEXT(parse_run_start(content), key.text());
-  if (run.start_.label != label) return Error(ErrorKind::corrupt, key.text() + " describes another run");
+  run.start_ = TRY(read_start(repository, label, key));
   const auto& keys = run.start_.keys;
   auto meta = std::find_if(keys.begin(), keys.end(),
                            [](const KeyRecord& record) { return record.key_class == crypto::KeyClass::meta; });
   if (meta == keys.end()) return Error(ErrorKind::corrupt, key.text() + " names no meta key");
   run.meta_key_ = *meta;
+  TRY(expect_present_keys(repository, run.start_));
   run.sent_ = TRY(SentFrames::load(repository, label, meta->id, {}, stop));
   return run;
 }

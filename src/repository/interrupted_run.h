@@ -34,7 +34,9 @@ Result<std::vector<Label>> find_interrupted(Repository& repository, BackupType t
 /// One such run with the frames that it has sent. Move-only.
 class InterruptedRun {
  public:
-  /// Errors: not_found, corrupt, denied when `started` or its meta key cannot be had: nothing can be used again then.
+  /// Errors: not_found, corrupt, denied when `started` or its meta key cannot be had: nothing can be used again then;
+  /// refused when its keys were made for other keys than those of the repository's wrappers (KeyRing::why_outdated):
+  /// what goes on under them would be closed to a new key, or open to one that was given up.
   static Result<InterruptedRun> open(Repository& repository, const Label& label, std::stop_token stop);
   InterruptedRun(InterruptedRun&&) noexcept;
   InterruptedRun& operator=(InterruptedRun&&) noexcept;

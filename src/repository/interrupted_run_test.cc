@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "crypto/wrapped_key.h"
 #include "repository/backup_reader.h"
 #include "repository/catalog.h"
+#include "repository/key_inventory.h"
 #include "repository/testing/sample_repository.h"
 #include "repository/verify_objects.h"
 #include "storage/testing/faulty_store.h"
@@ -64,9 +66,25 @@ class InterruptedRunTest : public ::testing::Test {
     EXPECT_TRUE(report.clean()) << report.findings.front().key << ": " << report.findings.front().what;
   }
 
+  /// What a process with these keys says to the unfinished run.
+  Result<InterruptedRun> open_with(std::vector<crypto::KeyWrapper*> wrappers) {
+    auto collaborators = world_.collaborators();
+    collaborators.wrappers = std::move(wrappers);
+    other_ = MUST(Repository::open_for_reading(world_.settings, std::nullopt, std::move(collaborators)));
+    return InterruptedRun::open(*other_, unfinished(), {});
+  }
+  void rewrap(std::vector<crypto::KeyWrapper*> targets, std::optional<WrapperName> retire = std::nullopt) {
+    auto collaborators = world_.collaborators();
+    collaborators.wrappers = {world_.key.wrapper(), second_.wrapper()};
+    auto repository = MUST(Repository::open_for_reading(world_.settings, std::nullopt, std::move(collaborators)));
+    EXPECT_TRUE(MUST(rewrap_keys(*repository, {std::move(targets), std::move(retire)}, {})).complete());
+  }
+
   SampleWorld world_;
   std::unique_ptr<Repository> repository_;
   SampleBackupSettings settings_;
+  SampleKey second_{world_.random, world_.clock};
+  std::unique_ptr<Repository> other_;
 };
 
 TEST_F(InterruptedRunTest, IsTakenUpUnderItsLabelAndSendsNothingTwice) {
@@ -116,6 +134,94 @@ TEST_F(InterruptedRunTest, ADamagedPackIsNotUsedAgain) {
       EXPECT_NE(repository_->layout().pack(label, pack.name), packs[damaged]) << damaged;
     }
   }
+  expect_whole(backup);
+}
+
+TEST_F(InterruptedRunTest, IsNotTakenUpWhereAKeyWasAddedThatCouldNotOpenIt) {
+  interrupt(10);
+  auto* first = world_.key.wrapper();
+  auto* second = second_.wrapper();
+  auto added = open_with({first, second});
+  EXPECT_KIND(added, ErrorKind::refused);
+  EXPECT_NE(added.error().message().find("has no wrap of key-file " + second->id()), std::string::npos)
+      << added.error().message();
+  EXPECT_OK(open_with({first}));
+  rewrap({first, second});
+  EXPECT_OK(open_with({first, second}));
+}
+
+TEST_F(InterruptedRunTest, IsNotTakenUpWhereAKeyWasGivenUpThatOpensIt) {
+  interrupt(10);
+  auto* first = world_.key.wrapper();
+  auto* second = second_.wrapper();
+  rewrap({first, second});
+  auto removed = open_with({second});
+  EXPECT_KIND(removed, ErrorKind::refused);
+  EXPECT_NE(removed.error().message().find("has a wrap of key-file " + first->id()), std::string::npos)
+      << removed.error().message();
+  rewrap({second}, WrapperName{first->type(), first->id()});
+  auto retired = open_with({second});
+  EXPECT_KIND(retired, ErrorKind::refused);
+  EXPECT_NE(retired.error().message().find("was retired"), std::string::npos) << retired.error().message();
+}
+
+TEST_F(InterruptedRunTest, TheKeysOfEveryRunThatTookItUpCount) {
+  interrupt(8);
+  settings_.resume = true;
+  interrupt(8);
+  const auto label = unfinished();
+  std::vector<storage::ObjectKey> resumed;
+  for (const auto& key : world_.memory.keys()) {
+    if (key.text().starts_with(repository_->layout().resumed_prefix(label))) resumed.push_back(key);
+  }
+  ASSERT_EQ(resumed.size(), 1u);
+  auto start = MUST(parse_run_start(MUST(repository_->get_document(ObjectType::started, resumed[0]))));
+  const auto data = std::ranges::find(start.keys, crypto::KeyClass::data, &KeyRecord::key_class);
+  ASSERT_NE(data, start.keys.end());
+  crypto::KeyContext context{repository_->id(), repository_->layout().path().text(), data->id, crypto::KeyClass::data};
+  auto foreign = MUST(second_.wrapper()->wrap(Secret{}, context));
+  MUST(world_.memory.put_if_absent(repository_->layout().key_wrap(data->id, "00112233445566ff"),
+                                   crypto::encode(foreign)));
+  EXPECT_KIND(open_with({world_.key.wrapper()}), ErrorKind::refused);
+}
+
+/// Packs can be listed and their ends be read, but not their beginnings.
+class DenyingStore final : public storage::ObjectStore {
+ public:
+  explicit DenyingStore(storage::ObjectStore& inner) : inner_(inner) {}
+  Result<void> get_range(const storage::ObjectKey& key, uint64_t offset, MutableBytes out) override {
+    const bool head = offset == 0 && out.size() <= crypto::kStreamHeaderSize;
+    if (head && key.text().find("/packs/") != std::string::npos) return Error(ErrorKind::denied, "not for you");
+    return inner_.get_range(key, offset, out);
+  }
+  Result<void> put_if_absent(const storage::ObjectKey& key, ByteView bytes) override {
+    return inner_.put_if_absent(key, bytes);
+  }
+  Result<std::unique_ptr<storage::ObjectUpload>> begin_upload(const storage::ObjectKey& key, uint64_t size) override {
+    return inner_.begin_upload(key, size);
+  }
+  Result<Bytes> get(const storage::ObjectKey& key, uint64_t max_size) override { return inner_.get(key, max_size); }
+  Result<storage::ObjectInfo> stat(const storage::ObjectKey& key) override { return inner_.stat(key); }
+  Result<void> list(std::string_view prefix, std::string_view start_after,
+                    const std::function<Result<void>(const storage::ObjectInfo&)>& visit) override {
+    return inner_.list(prefix, start_after, visit);
+  }
+  Result<std::vector<std::string>> list_level(std::string_view prefix) override { return inner_.list_level(prefix); }
+  Result<void> remove(const storage::ObjectKey& key) override { return inner_.remove(key); }
+  std::string description() const override { return inner_.description(); }
+  Result<std::optional<uint64_t>> free_space() override { return inner_.free_space(); }
+
+ private:
+  storage::ObjectStore& inner_;
+};
+
+TEST_F(InterruptedRunTest, APackThatMayNotBeReadIsSentAgain) {
+  interrupt(20);
+  DenyingStore denying(world_.memory);
+  auto* whole = std::exchange(world_.store, &denying);
+  auto backup = MUST(make_sample_backup(*world_.open_for_reading(), again()));
+  world_.store = whole;
+  EXPECT_EQ(backup.reused_bytes, 0u);
   expect_whole(backup);
 }
 

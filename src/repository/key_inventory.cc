@@ -1,6 +1,7 @@
 #include "repository/key_inventory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/json.h"
@@ -69,7 +70,7 @@ Result<std::vector<KeyEntry>> read_key_inventory(Repository& repository, std::st
     if (unreadable) return std::move(wrap).error().with_context("reading " + object.text());
     bool retired = false;
     if (tombstoned.contains(object.text())) retired = TRY(repository.is_tombstoned(object));
-    if (keys.empty() || keys.back().id != *id) keys.push_back({*id, {}});
+    if (keys.empty() || keys.back().id != *id) keys.push_back({*id, repository.identity().system_identifier, {}});
     keys.back().wraps.push_back({object, rest.substr(slash + 1), std::move(wrap), retired});
   }
   return keys;
@@ -219,6 +220,15 @@ size_t RewrapReport::added_total() const {
   size_t total = 0;
   for (const auto& [wrapper, count] : added) total += count;
   return total;
+}
+
+void RewrapReport::add(RewrapReport other) {
+  keys += other.keys;
+  for (const auto& [wrapper, count] : other.added) added[wrapper] += count;
+  retired += other.retired;
+  replaced += other.replaced;
+  std::ranges::move(other.closed, std::back_inserter(closed));
+  std::ranges::move(other.not_retired, std::back_inserter(not_retired));
 }
 
 Result<RewrapReport> rewrap_keys(Repository& repository, const RewrapSettings& settings, std::stop_token stop) {

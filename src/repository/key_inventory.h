@@ -28,13 +28,14 @@ struct WrapEntry {
 
 struct KeyEntry {
   crypto::KeyId id;
+  SystemIdentifier server;  // whose folder it lies in: a cluster has one for each server that it has been
   std::vector<WrapEntry> wraps;
   /// The first wrap that counts; null: nobody can open the key.
   const WrapEntry* first() const;
   bool has(const WrapperName& wrapper) const;
 };
 
-/// In the order of their ids. Errors: those of the store; cancelled.
+/// Of one folder, in the order of their ids. Errors: those of the store; cancelled.
 Result<std::vector<KeyEntry>> read_key_inventory(Repository& repository, std::stop_token stop);
 
 struct RewrapSettings {
@@ -52,6 +53,8 @@ struct RewrapReport {
   std::vector<std::pair<crypto::KeyId, std::string>> closed;       // keys that nothing here opens, and why
   std::vector<std::pair<crypto::KeyId, std::string>> not_retired;  // keys whose old wrap had to stay, and why
   size_t added_total() const;
+  /// Takes in what was done in another folder of the cluster.
+  void add(RewrapReport other);
   bool complete() const { return closed.empty() && not_retired.empty(); }
 };
 

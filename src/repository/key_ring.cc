@@ -1,5 +1,7 @@
 #include "repository/key_ring.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/file.h"
@@ -196,6 +198,35 @@ Result<KeyRing::OpenedKey> KeyRing::open_by_any_wrap(const KeyId& id, bool local
     if (!asked) attempts.foreign(wrapped);
   }
   return std::move(attempts).verdict();
+}
+
+Result<std::string> KeyRing::why_outdated(const KeyId& id) {
+  const std::string key = "data key " + id.to_string();
+  std::string retired;
+  TRY(store_.list(layout_.wrap_tombstones_prefix(id), "", [&](const storage::ObjectInfo& info) {
+    retired = info.key.text();
+    return ok();
+  }));
+  if (!retired.empty()) return key + " had a wrap of a key that was retired";
+  const auto names = TRY(wraps_of(id));
+  std::vector<WrappedKey> wraps;
+  for (const auto& name : names) {
+    auto bytes = TRY(store_.get(layout_.key_wrap(id, name), crypto::kWrappedKeyMax));
+    auto wrapped = crypto::decode(bytes);
+    if (wrapped) wraps.push_back(*std::move(wrapped));  // a damaged one counts as missing
+  }
+  for (const auto& wrapped : wraps) {
+    const bool ours = std::ranges::any_of(wrappers_, [&](auto* wrapper) { return made_by(wrapped, *wrapper); });
+    if (!ours) {
+      return fmt::format("{} has a wrap of {} {}, which is not configured", key, wrapped.wrapper_type,
+                         wrapped.wrapper_id);
+    }
+  }
+  for (auto* wrapper : wrappers_) {
+    const bool has = std::ranges::any_of(wraps, [&](const auto& wrapped) { return made_by(wrapped, *wrapper); });
+    if (!has) return fmt::format("{} has no wrap of {} {}", key, wrapper->type(), wrapper->id());
+  }
+  return std::string();
 }
 
 bool KeyRing::is_young(Timestamp created) const {

@@ -40,6 +40,11 @@ class KeyRing {
   /// The names of the key's wraps in the store, ascending. Empty: none.
   Result<std::vector<std::string>> wraps_of(const crypto::KeyId& id);
 
+  /// Why nothing new should be sealed under the key: it was made for other keys than this ring's wrappers, because it
+  /// lacks a wrap of one of them, or has or had a wrap of a key that is not among them (it may have been stolen).
+  /// Empty: it is as if it were made now. Errors: those of the store.
+  Result<std::string> why_outdated(const crypto::KeyId& id);
+
   /// Opens the key by any wrap that any wrapper can open. Cached.
   /// Errors, naming the key: not_found when it has no wraps; denied when intact wraps belong to other wrappers only
   /// (the hint says which); corrupt when what should open it is damaged; transient when a wrapper could not be asked.

@@ -136,7 +136,7 @@ ObjectKey Layout::key_wrap(const crypto::KeyId& key, std::string_view wrap_id) c
 }
 ObjectKey Layout::started(const Label& label) const { return make_key(backup_prefix(label) + "started"); }
 ObjectKey Layout::resumed(const Label& label, RunId run) const {
-  return make_key(backup_prefix(label) + "resumed/" + run.to_string());
+  return make_key(resumed_prefix(label) + run.to_string());
 }
 ObjectKey Layout::pack(const Label& label, PackName name) const {
   return make_key(packs_prefix(label) + name.to_string());

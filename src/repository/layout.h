@@ -111,6 +111,11 @@ class Layout {
   std::string parts_prefix(SegmentName name, uint32_t segment_size) const;
   std::string logs_prefix() const { return base_ + "logs/"; }
   std::string tombstones_prefix() const { return base_ + "tombstones/"; }
+  /// Of the key's wraps that were retired.
+  std::string wrap_tombstones_prefix(const crypto::KeyId& key) const {
+    return tombstones_prefix() + key_prefix(key).substr(base_.size());
+  }
+  std::string resumed_prefix(const Label& label) const { return backup_prefix(label) + "resumed/"; }
   std::string reports_prefix() const { return base_ + "reports/"; }
 
  private:

@@ -181,14 +181,13 @@ Result<SentFrames::Pack::State> SentFrames::prove(Pack& pack) {
   };
   auto judged = judge();
   if (judged) return Pack::State::whole;
-  // The right to open data keys is a restorer's; a writer goes by the sealed index and the size.
-  if (judged.error().is(ErrorKind::denied)) return Pack::State::whole;
-  if (!leaves_out(judged.error())) {
+  // What may not be read is not proved, and what is not proved is sent again.
+  if (!leaves_out(judged.error()) && !judged.error().is(ErrorKind::denied)) {
     return std::move(judged).error().with_context("reading pack " + pack.record.name.to_string());
   }
-  repository_.log().warning("a pack of the interrupted run is damaged; what it held is sent again",
+  repository_.log().warning("a pack of the interrupted run cannot be proved whole; what it held is sent again",
                             {{"pack", pack.record.name.to_string()}, {"why", judged.error().message()}});
-  return Pack::State::damaged;
+  return Pack::State::unproved;
 }
 
 std::vector<PackRecord> SentFrames::used_packs() const {

@@ -16,7 +16,7 @@ namespace spendsync::repository {
 
 /// The frames in complete packs of the label, by the keyed hash of their content (docs/format/packs.md). Packs of the
 /// data class count whose index opens under the run's meta key; before the first frame of a pack is used, the whole
-/// pack is proved as verify does, or, by a writer that may not open data keys, its size and index alone.
+/// pack is proved as verify does.
 /// Memory: 16 bytes a frame for at most `frames_max` of them, 100 bytes a pack, and kIndexesKept indexes.
 /// Thread-safe after load().
 class SentFrames {
@@ -74,7 +74,7 @@ class SentFrames {
   struct Pack {
     PackRecord record;
     std::mutex mutex;  // guards what follows; held while the pack is proved
-    enum class State { unknown, whole, damaged } state = State::unknown;
+    enum class State { unknown, whole, unproved } state = State::unknown;
     crypto::KeyId data_key;
     bool used = false;
   };

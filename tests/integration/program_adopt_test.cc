@@ -82,6 +82,37 @@ TEST_F(Adopt, LetsTheNewServerTakeTheNameAndKeepsTheOldBackupsInReach) {
   EXPECT_EQ(installation_.run({"verify", "full", today(), "--system-identifier", "7"}).exit_status, 5);
 }
 
+TEST_F(Adopt, AKeyIsChangedForTheOldServersBackupsToo) {
+  server_.psql("create table t as select 'before' as word");
+  const auto before = system_identifier();
+  const auto old_label = MUST(installation_.must_summarize({"backup", "full"}).text("label"));
+  build_anew();
+  server_.psql("create table t as select 'after' as word");
+  installation_.must_run({"cluster", "adopt", "--yes"});
+  installation_.must_run({"backup", "full"});
+
+  const auto new_key = installation_.directory() + "/new.key";
+  server_.run({"/bin/sh", "-c", "umask 077; openssl rand 32 > " + new_key});
+  const auto line = [](const std::string& path) { return fmt::format("    - {{ type: key-file, path: {} }}\n", path); };
+  const auto listed = installation_.must_summarize({"keys", "list"});
+  EXPECT_GE(MUST(listed.unsigned_integer("keys")), 8u) << "two pairs of each server";
+  const auto old_id = MUST(MUST(listed.array_of("openers"))->front().text("id"));
+  installation_.reconfigure(line(installation_.key_file()), line(installation_.key_file()) + line(new_key));
+  EXPECT_NE(installation_.must_run({"keys", "list"}).find(before), std::string::npos) << "of which server a key is";
+  const auto rewrapped = installation_.must_summarize({"keys", "rewrap"});
+  EXPECT_EQ(MUST(rewrapped.unsigned_integer("added_total")), MUST(listed.unsigned_integer("keys")));
+  EXPECT_NE(installation_.must_run({"keys", "kit"}).find("opens everything"), std::string::npos);
+  installation_.reconfigure(line(installation_.key_file()), "");
+  const auto retired = installation_.must_summarize({"keys", "rewrap", "--retire", old_id});
+  EXPECT_EQ(MUST(retired.unsigned_integer("retired")), MUST(listed.unsigned_integer("keys")));
+  MUST(remove_tree(installation_.key_file()));
+
+  const auto target = installation_.directory() + "/old";
+  installation_.must_run({"restore", "full", old_label, "--target", target});
+  EXPECT_EQ(word_in(target), "before\n");
+  EXPECT_NE(installation_.must_run({"list"}).find("system identifier " + before), std::string::npos);
+}
+
 TEST_F(Adopt, HasNothingToDoWhereThereIsNoOtherServer) {
   EXPECT_EQ(installation_.run({"cluster", "adopt", "--yes"}).exit_status, 5);
   installation_.must_run({"backup", "full"});

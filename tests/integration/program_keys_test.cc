@@ -56,6 +56,12 @@ TEST_F(Keys, AKeyFileIsChangedWithoutTouchingData) {
   make_key_file(new_key);
   installation_.reconfigure(key_line(old_key), key_line(old_key) + key_line(new_key));
   EXPECT_THAT(installation_.must_run({"keys", "list"}), HasSubstr("CANNOT open"));
+  EXPECT_THAT(installation_.must_run({"keys", "kit"}), HasSubstr("OPENS ONLY 0 of"));
+  const auto early = installation_.run({"keys", "kit", "--with-secret"});
+  EXPECT_EQ(early.exit_status, 4) << early.out << early.err;
+  EXPECT_THAT(early.err, HasSubstr("key file " + new_key));
+  EXPECT_THAT(early.err, HasSubstr("does not open"));
+  EXPECT_THAT(early.err, HasSubstr("keys rewrap"));
 
   const auto packs = server_.run(
       {"/bin/sh", "-c",
@@ -67,6 +73,10 @@ TEST_F(Keys, AKeyFileIsChangedWithoutTouchingData) {
   EXPECT_THAT(installation_.must_run({"keys", "rewrap"}), HasSubstr("nothing to do"));
 
   const auto names = ids();
+  const auto both = installation_.must_run({"keys", "kit", "--with-secret"});
+  EXPECT_THAT(both, HasSubstr("key id: " + names.at(old_key)));
+  EXPECT_THAT(both, HasSubstr("key id: " + names.at(new_key)));
+  EXPECT_THAT(both, HasSubstr("import-kit --output " + new_key));
   EXPECT_EQ(installation_.run({"keys", "rewrap", "--retire", names.at(old_key)}).exit_status, 4)
       << "it is still configured";
   installation_.reconfigure(key_line(old_key), "");

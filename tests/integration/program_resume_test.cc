@@ -159,5 +159,20 @@ TEST_F(Resume, BeginsAfreshWhenToldToOrWhenTheOtherRunLives) {
   EXPECT_EQ(MUST(resumed.text("label")), label);
 }
 
+TEST_F(Resume, BeginsAfreshWithNewKeysWhereAKeyWasAdded) {
+  installation_.must_run({"backup", "full"});
+  const auto label = kill_at(20u << 20);
+  const auto new_key = installation_.directory() + "/new.key";
+  server_.run({"/bin/sh", "-c", "umask 077; openssl rand 32 > " + new_key});
+  const auto line = [](const std::string& path) { return fmt::format("    - {{ type: key-file, path: {} }}\n", path); };
+  installation_.reconfigure(line(installation_.key_file()), line(installation_.key_file()) + line(new_key));
+  const auto output = installation_.run({"backup", "full"});
+  ASSERT_EQ(output.exit_status, 0) << output.err;
+  EXPECT_NE((output.out + output.err).find(label + " is not taken up again, a new backup begins"), std::string::npos)
+      << output.out << output.err;
+  EXPECT_NE((output.out + output.err).find("has no wrap of key-file"), std::string::npos) << output.out << output.err;
+  EXPECT_EQ(labels().size(), 3u) << "a label, and with it keys, of its own";
+}
+
 }  // namespace
 }  // namespace spendsync::testing
