@@ -16,6 +16,7 @@
 #include "backup/wal_range.h"
 #include "base/time.h"
 #include "postgres/control_file.h"
+#include "postgres/sql_values.h"
 
 namespace spendsync::backup {
 
@@ -95,6 +96,7 @@ class DatabaseBackup::Steps {
   Result<void> reserve();
   Result<void> begin();
   Result<void> begin_run();
+  Result<repository::LockDomain> lock_domain();
   repository::BackupRun::Settings run_settings() const;
   Result<void> create_copier();
   Result<void> copy_files();
@@ -256,12 +258,25 @@ repository::BackupRun::Settings DatabaseBackup::Steps::run_settings() const {
   return settings;
 }
 
+Result<repository::LockDomain> DatabaseBackup::Steps::lock_domain() {
+  auto rows = TRY(control_->query("SELECT current_database()", {}, stop_));
+  auto row = TRY(postgres::RowReader::single(rows, 1));
+  auto database = TRY(row.text());
+  return repository::LockDomain{settings_.host, server_->info.data_directory, std::move(database)};
+}
+
 /// The lock tells the next run that this one lives.
 Result<void> DatabaseBackup::Steps::begin_run() {
   RunLock::Settings lock_settings;
   lock_settings.cluster = settings_.cluster;
+  lock_settings.domain = TRY(lock_domain());
   lock_settings.wait = settings_.resume_lock_wait;
   RunLock lock(std::move(lock_settings), *control_, stop_);
+  const auto run_settings = [&] {
+    auto settings = this->run_settings();
+    settings.lock = lock.domain();
+    return settings;
+  };
   TRY(lock.enter());
   std::optional<repository::InterruptedRun> interrupted;
   if (settings_.resume && !base_.files) {

@@ -57,11 +57,25 @@ Result<void> RunLock::unlock(int32_t number) {
   return {};
 }
 
+namespace {
+
+/// Whether the lock of a live run would be seen here. What cannot be read is left to who opens it.
+bool is_decidable(repository::Repository& repository, const RunLock& lock, const repository::Label& label, Log& log) {
+  const auto start = repository::read_run_start(repository, label);
+  if (!start || start->lock == lock.domain()) return true;
+  log.info(fmt::format("{} is not taken up again: whether it lives can be told only from {}", label.text(),
+                       start->lock ? start->lock->to_string() : "the host " + start->host));
+  return false;
+}
+
+}  // namespace
+
 Result<std::optional<repository::InterruptedRun>> take_interrupted_run(repository::Repository& repository,
                                                                        RunLock& lock, std::chrono::seconds age_max,
                                                                        Log& log, std::stop_token stop) {
   auto labels = TRY(repository::find_interrupted(repository, BackupType::full, age_max, stop));
   for (const auto& label : labels) {
+    if (!is_decidable(repository, lock, label, log)) continue;
     bool held = TRY(lock.try_hold(label));
     if (!held) continue;
     auto run = repository::InterruptedRun::open(repository, label, stop);

@@ -9,8 +9,10 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/host_name.h"
+#include "cli/new_file.h"
 #include "cli/recovery_kit.h"
 #include "cli/typed_key.h"
+#include "crypto/key_file_wrapper.h"
 #include "crypto/secret_file.h"
 #include "repository/catalog.h"
 
@@ -27,9 +29,13 @@ std::string smallest_configuration(const Wiring& wiring, const KitFacts& facts) 
   const auto& config = wiring.config();
   std::string text = "version: 1\n";
   text += "cluster: " + yaml_text(config.cluster) + "\n";
+  if (config.database.bin_directory) {
+    text += "database: { bin_directory: " + yaml_text(*config.database.bin_directory) + " }\n";
+  }
   text += "storage: { primary: { type: directory, path: " + yaml_text(facts.repository) + " } }\n";
   if (!facts.key_files.empty()) text += "encryption:\n  keys:\n";
   for (const auto& key : facts.key_files) text += "    - { type: key-file, path: " + yaml_text(key.path) + " }\n";
+  text += "restore: { target_directory: " + yaml_text(facts.restore_directory) + " }\n";
   if (config.schedules.timezone.name() != "UTC") {
     text += "schedules: { timezone: " + yaml_text(config.schedules.timezone.name()) + " }\n";
   }
@@ -114,7 +120,7 @@ Result<std::vector<std::string>> secret_lines(const std::string& path) {
   auto content = TRY(crypto::read_secret_file(path, words, Secret::kSize));
   if (content.size() != Secret::kSize) return Error(ErrorKind::refused, "key file " + path + " is no key of 32 bytes");
   const Secret key(content.view());
-  return typed_key_lines(key, key_file_id(key));
+  return typed_key_lines(key, crypto::key_file_id(key));
 }
 
 Result<void> add_secrets(KitFacts& facts, const std::vector<ExaminedKey>& keys) {
@@ -172,18 +178,6 @@ Result<KitFacts> collect_facts(const Process& process, Wiring& wiring, bool with
   return facts;
 }
 
-/// A new file of mode 0600: a kit is never written over another file.
-Result<void> write_new_file(const std::string& path, ByteView content) {
-  auto file = open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (!file && file.error().is(ErrorKind::already_exists)) {
-    return Error(ErrorKind::refused, path + " exists; nothing is written over it").with_hint("choose another --output");
-  }
-  auto opened = TRY(std::move(file));
-  TRY(write_all(opened, content, path));
-  TRY(sync_file(opened, path));
-  return opened.close();
-}
-
 /// From a file, or from standard input up to its end.
 Result<crypto::WipedBytes> read_typed(const std::optional<std::string>& path) {
   constexpr size_t kTypedMax = 64u << 10;
@@ -207,20 +201,25 @@ Result<crypto::WipedBytes> read_typed(const std::optional<std::string>& path) {
 Result<int> run_keys_kit(const Process& process, const KeysKitOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
   auto facts = TRY(collect_facts(process, *wiring, options.with_secret));
-  const auto page = make_kit(facts);
+  auto page = make_kit(facts);
   auto text = options.html ? kit_html(page) : kit_text(page);
   if (options.output) {
     TRY(write_new_file(*options.output, as_bytes(text)));
     process.output.line("the recovery kit is in " + *options.output + ": print it, then " +
                         (page.secret ? "shred the file: it holds the key" : "keep it away from this server"));
   } else if (!process.output.json()) {
-    std::fputs(text.c_str(), stdout);
+    // Past the buffer of stdout, which would keep a copy.
+    std::fflush(stdout);
+    const Fd out(::dup(STDOUT_FILENO));
+    TRY(write_all(out, as_bytes(text), "standard output"));
   }
   Json json;
   json.set("output", options.output ? Json(*options.output) : Json()).set("holds_secret", page.secret);
   json.set("repository_id", facts.repository_id).set("configuration", facts.configuration);
   process.output.summary("keys kit", std::move(json), kDone);
-  wipe(MutableBytes(reinterpret_cast<std::byte*>(text.data()), text.size()));
+  wipe_text(text);
+  wipe_secrets(page);
+  wipe_secrets(facts);
   return kDone;
 }
 
@@ -228,7 +227,7 @@ Result<int> run_keys_import_kit(const Process& process, const KeysImportKitOptio
   const auto typed = TRY(read_typed(options.typed));
   const auto key = TRY(parse_typed_key(as_text(typed.view())));
   TRY(write_new_file(options.output, key.view()));
-  const auto id = key_file_id(key);
+  const auto id = crypto::key_file_id(key);
   process.output.line("key file " + options.output + " is written; its id is " + id);
   process.output.summary("keys import-kit", Json().set("output", options.output).set("id", id), kDone);
   return kDone;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/secret.h"
 #include "cli/recovery_kit.h"
 
 namespace spendsync::cli {
@@ -31,8 +32,10 @@ void add_wrapped(std::string& out, std::string_view text, size_t indent) {
   out += line + "\n";
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
+// A page may hold a key: it is built in one place, without copies of its parts that nobody wipes.
+constexpr size_t kPageMax = 64u << 10;
+
+void add_escaped(std::string& out, std::string_view text) {
   for (char c : text) {
     switch (c) {
       case '&':
@@ -51,6 +54,11 @@ std::string escaped(std::string_view text) {
         out += c;
     }
   }
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  add_escaped(out, text);
   return out;
 }
 
@@ -66,7 +74,9 @@ constexpr std::string_view kStyle =
 }  // namespace
 
 std::string kit_text(const KitPage& page) {
-  std::string out = page.title + "\n" + page.subtitle + "\n";
+  std::string out;
+  out.reserve(kPageMax);
+  out += page.title + "\n" + page.subtitle + "\n";
   for (const auto& section : page.sections) {
     out += "\n" + section.title + "\n" + std::string(section.title.size(), '-') + "\n";
     for (const auto& sentence : section.text) add_wrapped(out, sentence, 0);
@@ -79,14 +89,16 @@ std::string kit_text(const KitPage& page) {
         add_wrapped(out, value, 2 + kFactColumn);
       }
     }
-    for (const auto& command : section.commands) out += "  " + command + "\n";
+    for (const auto& command : section.commands) ((out += "  ") += command) += '\n';
   }
   return out;
 }
 
 std::string kit_html(const KitPage& page) {
-  std::string out = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escaped(page.title) +
-                    "</title>\n<style>" + std::string(kStyle) + "</style></head><body>\n";
+  std::string out;
+  out.reserve(kPageMax);
+  out += "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escaped(page.title) +
+         "</title>\n<style>" + std::string(kStyle) + "</style></head><body>\n";
   out += "<h1>" + escaped(page.title) + "</h1>\n<p class=\"sub\">" + escaped(page.subtitle) + "</p>\n";
   for (const auto& section : page.sections) {
     out += "<h2>" + escaped(section.title) + "</h2>\n";
@@ -103,10 +115,27 @@ std::string kit_html(const KitPage& page) {
     }
     if (section.commands.empty()) continue;
     out += "<pre>";
-    for (const auto& command : section.commands) out += escaped(command) + "\n";
+    for (const auto& command : section.commands) {
+      add_escaped(out, command);
+      out += '\n';
+    }
     out += "</pre>\n";
   }
-  return out + "</body></html>\n";
+  out += "</body></html>\n";
+  return out;
+}
+
+void wipe_text(std::string& text) {
+  wipe(MutableBytes(reinterpret_cast<std::byte*>(text.data()), text.size()));
+  text.clear();
+}
+
+void wipe_secrets(KitFacts& facts) {
+  for (auto& key : facts.key_files) std::ranges::for_each(key.lines, wipe_text);
+}
+
+void wipe_secrets(KitPage& page) {
+  for (auto& section : page.sections) std::ranges::for_each(section.commands, wipe_text);
 }
 
 }  // namespace spendsync::cli

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "crypto/secret_file.h"
+
 namespace spendsync::cli {
 namespace {
 
@@ -68,34 +70,65 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-void add_key_file(std::vector<std::string>& type, const KitKeyFile& key) {
-  if (key.lines.empty()) {
-    type.push_back(fmt::format("# 3. {}, from where it is kept (32 bytes, mode 0600), to", key.name));
-    type.push_back("#    " + key.path);
-    return;
+constexpr const char* kOwner = "postgres:postgres";
+
+/// PostgreSQL's user must get there; a directory that exists is left as it is: it may be /etc.
+void add_directory(std::vector<std::string>& type, const std::string& path) {
+  const auto directory = crypto::quoted_path(path);
+  auto test = fmt::format("[ -d {} ] ||\\", directory);  // two lines: the page is narrow
+  if (std::ranges::find(type, test) != type.end()) return;
+  type.push_back(std::move(test));
+  type.push_back("  install -d -o postgres -g postgres -m 0700 " + directory);
+}
+
+std::string parent_of(const std::string& path) { return path.substr(0, std::max<size_t>(1, path.rfind('/'))); }
+
+void add_configuration(std::vector<std::string>& type, const KitFacts& facts) {
+  const auto file = crypto::quoted_path(facts.configuration_file);
+  type.push_back("# 2. the configuration");
+  add_directory(type, parent_of(facts.configuration_file));
+  type.push_back("printf '%s\\n' > " + file + " \\");
+  const auto lines = lines_of(facts.configuration);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    type.push_back("  " + crypto::quoted_path(lines[i]) + (i + 1 < lines.size() ? " \\" : ""));
   }
-  type.push_back(fmt::format("# 3. {}, from this page: type its lines, then Ctrl-D", key.name));
-  type.push_back("spendsync-backup keys import-kit --output " + key.path);
+  type.push_back("chmod 0644 " + file);
+}
+
+void add_key_file(std::vector<std::string>& type, const KitKeyFile& key) {
+  const auto file = crypto::quoted_path(key.path);
+  add_directory(type, parent_of(key.path));
+  if (key.lines.empty()) {
+    type.push_back(fmt::format("# 3. {}: bring it from where it is kept to", key.name));
+    type.push_back("#    " + key.path);
+  } else {
+    type.push_back(fmt::format("# 3. {}, from this page: type its lines, then Ctrl-D", key.name));
+    type.push_back("spendsync-backup keys import-kit --output " + file);
+  }
+  type.push_back(fmt::format("chown {} {}", kOwner, file));
+  type.push_back("chmod 0600 " + file);
 }
 
 KitSection how_to_restore(const KitFacts& facts) {
-  KitSection section{"On a bare machine, as the user postgres", {}, {}, {}};
+  KitSection section{"On a bare machine, as root", {}, {}, {}};
   auto& type = section.commands;
   type.push_back(fmt::format("# 1. install PostgreSQL {} and spendsync-backup {} or newer; bring the repository to",
                              facts.major_version, facts.version));
-  type.push_back("#    " + facts.repository + " (or put another path below)");
-  type.push_back("# 2. write " + facts.configuration_file + ":");
-  for (const auto& line : lines_of(facts.configuration)) type.push_back("     " + line);
+  type.push_back("#    " + facts.repository + " (or put another path here and in step 2)");
+  type.emplace_back("umask 022");
+  type.push_back(fmt::format("chown -R {} {}", kOwner, crypto::quoted_path(facts.repository)));
+  add_configuration(type, facts);
   for (const auto& key : facts.key_files) add_key_file(type, key);
   if (facts.key_files.size() > 1) {
     type.emplace_back("#    one of these is enough: leave the lines of the others out of the configuration");
   }
   type.emplace_back("#    or an escrow key's private half: add to each command  --escrow-key FILE");
-  type.emplace_back("# 4. look, restore, open (the restore prints the last command)");
-  type.push_back("export SPENDSYNC_BACKUP_CONFIG=" + facts.configuration_file);
+  type.emplace_back("# 4. look, restore and start it (it says how to start it another time)");
+  add_directory(type, facts.restore_directory);
+  type.push_back("export SPENDSYNC_BACKUP_CONFIG=" + crypto::quoted_path(facts.configuration_file));
   type.emplace_back("spendsync-backup list");
-  type.push_back("spendsync-backup restore --latest --target " + facts.restore_directory + "/data");
-  type.push_back("pg_ctl -D " + facts.restore_directory + "/data start");
+  type.push_back("spendsync-backup restore --latest --start --target " +
+                 crypto::quoted_path(facts.restore_directory + "/data"));
   return section;
 }
 

@@ -67,4 +67,9 @@ std::string kit_text(const KitPage& page);
 /// One file without references to others, laid out for one sheet of A4.
 std::string kit_html(const KitPage& page);
 
+/// Overwrites what may be a key, for when the page is printed.
+void wipe_text(std::string& text);
+void wipe_secrets(KitFacts& facts);
+void wipe_secrets(KitPage& page);
+
 }  // namespace spendsync::cli

@@ -1,10 +1,16 @@
 #include "cli/recovery_kit.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
 
 #include "base/testing.h"
+#include "cli/typed_key.h"
 
 namespace spendsync::cli {
 namespace {
@@ -53,7 +59,7 @@ TEST(RecoveryKit, SaysAllThatIsNeededOnOnePage) {
        {"/var/lib/spendsync/backups on host db1.example.com", "00112233445566778899aabbccddeeff", "7300000000000000001",
         "PostgreSQL 15", "key-file e5be69e61b779b27", "opens everything", "OPENS ONLY 10 of 12 data keys",
         "private half kept", "20240315T000000Z-full", "printed 2024-03-15 by spendsync-backup 1.2.3",
-        "It holds no secret", "restore --latest --target /var/lib/spendsync/restore/data", "--escrow-key FILE",
+        "It holds no secret", "restore --latest --start --target /var/lib/spendsync/restore/data", "--escrow-key FILE",
         "Ann, +1 555 0100"}) {
     EXPECT_THAT(text, HasSubstr(fact));
   }
@@ -86,6 +92,51 @@ TEST(RecoveryKit, HasEveryKeyFileThatOpensEverything) {
         "one of these is enough"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
+}
+
+/// How often the text lies in the writable memory of this process.
+size_t count_in_memory(std::string_view text) {
+  size_t count = 0;
+  std::ifstream maps("/proc/self/maps");
+  const int memory = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  constexpr size_t kChunk = 1u << 20;
+  void* place = ::mmap(nullptr, kChunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const auto own = reinterpret_cast<uintptr_t>(place);
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    char rights[5] = {};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, rights) != 3 || rights[1] != 'w') continue;
+    for (uintptr_t at = begin; at < end; at += kChunk - text.size()) {
+      const auto size = std::min<size_t>(kChunk, end - at);
+      if (at < own + kChunk && own < at + size) continue;
+      const auto got = ::pread(memory, place, size, static_cast<off_t>(at));
+      if (got <= 0) break;
+      std::string_view found(static_cast<const char*>(place), static_cast<size_t>(got));
+      for (size_t hit = found.find(text); hit != found.npos; hit = found.find(text, hit + 1)) ++count;
+      if (size < kChunk) break;
+    }
+  }
+  ::munmap(place, kChunk);
+  ::close(memory);
+  return count;
+}
+
+TEST(RecoveryKit, LeavesNoLineOfTheKeyInMemory) {
+  constexpr std::string_view kLine = "5152 5354 5556 5758";  // in read-only memory
+  Secret key;
+  for (size_t i = 0; i < Secret::kSize; ++i) key.mutable_view()[i] = static_cast<std::byte>(0x51 + i);
+  auto facts = sample();
+  facts.key_files[0].lines = typed_key_lines(key, "0011223344556677");
+  auto page = make_kit(facts);
+  auto text = kit_text(page);
+  auto html = kit_html(page);
+  EXPECT_GE(count_in_memory(kLine), 4u) << "or the search finds nothing";
+  wipe_text(text);
+  wipe_text(html);
+  wipe_secrets(page);
+  wipe_secrets(facts);
+  EXPECT_EQ(count_in_memory(kLine), 0u);
 }
 
 TEST(RecoveryKit, HtmlStandsAloneAndEscapes) {

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "crypto/digest.h"
+#include "crypto/key_file_wrapper.h"
 
 namespace spendsync::cli {
 namespace {
@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kLines = 4;
 constexpr size_t kLineBytes = Secret::kSize / kLines;
 constexpr size_t kChecksumBytes = 2;
-constexpr size_t kIdBytes = 8;
+constexpr size_t kLineMax = 64;  // characters
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string line_checksum(size_t number, ByteView bytes) {
   crypto::Sha256 hash;
@@ -59,19 +60,22 @@ std::optional<std::string> digits_after(std::string_view text, const std::string
 
 }  // namespace
 
-std::string key_file_id(const Secret& key) {
-  std::array<std::byte, kIdBytes> id;
-  crypto::hkdf_sha256(key.view(), {}, "spendsync-backup/1/key-file/id", id);
-  return to_hex(id);
-}
-
 std::vector<std::string> typed_key_lines(const Secret& key, const std::string& id) {
   std::vector<std::string> lines;
+  lines.reserve(kLines + 1);
   for (size_t number = 1; number <= kLines; ++number) {
     const auto bytes = ByteView(key.view()).subspan((number - 1) * kLineBytes, kLineBytes);
-    const auto hex = to_hex(bytes);
-    lines.push_back(fmt::format("key {}: {} {} {} {} / {}", number, hex.substr(0, 4), hex.substr(4, 4),
-                                hex.substr(8, 4), hex.substr(12, 4), line_checksum(number, bytes)));
+    // Appended digit by digit: formatting leaves copies of a key that nobody wipes.
+    std::string line;
+    line.reserve(kLineMax);
+    line += "key " + std::to_string(number) + ":";
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      if (i % 2 == 0) line += ' ';
+      line += kHexDigits[std::to_integer<size_t>(bytes[i] >> 4)];
+      line += kHexDigits[std::to_integer<size_t>(bytes[i] & std::byte{15})];
+    }
+    line += " / " + line_checksum(number, bytes);
+    lines.push_back(std::move(line));
   }
   lines.push_back("key id: " + id);
   return lines;
@@ -103,7 +107,7 @@ Result<Secret> parse_typed_key(std::string_view text) {
   }
   const auto id = digits_after(text, "key id");
   if (!id) return Error(ErrorKind::invalid, "there is no line that begins with 'key id:'");
-  if (*id != key_file_id(key)) {
+  if (*id != crypto::key_file_id(key)) {
     return Error(ErrorKind::invalid, "the key id does not fit the lines: they come from two different kits")
         .with_hint("take all lines from one kit");
   }

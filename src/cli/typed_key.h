@@ -15,9 +15,6 @@ namespace spendsync::cli {
 /// After '/': the first 16 bits of SHA-256 over "spendsync-backup/1/kit/", the line's number and its bytes.
 std::vector<std::string> typed_key_lines(const Secret& key, const std::string& id);
 
-/// What a key file with this content is called in wraps (docs/format/keys.md, "key-file").
-std::string key_file_id(const Secret& key);
-
 /// Reads those lines back, whatever stands between and around them; capitals, spaces and punctuation do not matter.
 /// Errors: invalid, naming the line that is missing or was mistyped.
 Result<Secret> parse_typed_key(std::string_view text);

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 
 #include "base/testing.h"
+#include "crypto/key_file_wrapper.h"
 
 namespace spendsync::cli {
 namespace {
 
+using crypto::key_file_id;
 using testing::ElementsAre;
 using testing::HasSubstr;
 

@@ -1,7 +1,12 @@
 #include "crypto/escrow_wrapper.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include <ctime>
 
 #include "base/subprocess.h"
 #include "base/testing.h"
@@ -313,6 +318,34 @@ TEST_F(KeyBrokerTest, TellsDamageFromAnotherKeysWrap) {
   auto denied = remote->unwrap(changed);
   EXPECT_KIND(denied, ErrorKind::denied);
   EXPECT_THAT(denied.error().message(), HasSubstr("not by escrow " + opener_->id()));
+}
+
+TEST_F(KeyBrokerTest, WaitsQuietlyForADescriptor) {
+  const auto cpu_ms = [] {
+    timespec used{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * 1000 + used.tv_nsec / 1'000'000;
+  };
+  Fd peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{0, 400'000};
+  ASSERT_EQ(::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::copy(socket_.begin(), socket_.end(), address.sun_path);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};  // nothing more can be opened; poll(2) takes no more than this many
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto used = cpu_ms();
+  const auto connected = ::connect(peer.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  std::array<std::byte, 2> greeting;
+  const auto got = ::recv(peer.get(), greeting.data(), greeting.size(), 0);
+  const auto spent = cpu_ms() - used;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_EQ(connected, 0);
+  EXPECT_EQ(got, -1) << "it could not be answered";
+  EXPECT_LT(spent, 100) << "ms of work in 400 ms of waiting";
+  EXPECT_EQ(::recv(peer.get(), greeting.data(), greeting.size(), 0), 2) << "it is answered once there is a descriptor";
 }
 
 TEST_F(KeyBrokerTest, IsGoneWithItsRestore) {

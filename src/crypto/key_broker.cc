@@ -18,6 +18,7 @@ namespace {
 // One exchange a connection. The broker says who it is (u16 and type, u16 and id); the peer may send a wrap (u32 and
 // the object); the answer is one byte, then the key or, for an error, its kind and message (u8, u16 and text).
 constexpr time_t kPatienceSeconds = 10;
+constexpr int kShortageWaitMs = 100;
 constexpr uint8_t kOpened = 1;
 constexpr uint8_t kNotOpened = 0;
 constexpr size_t kTextMax = 4096;
@@ -134,9 +135,13 @@ void KeyBroker::serve(std::stop_token stop) {
   StopEvent stopped(stop);
   while (!stop.stop_requested()) {
     std::array<pollfd, 2> watched{{{listener_.get(), POLLIN, 0}, {stopped.fd(), POLLIN, 0}}};
-    if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return;
+    const int timeout_ms = stopped.fd() < 0 ? kShortageWaitMs : -1;  // it had no descriptor to be made of
+    if (::poll(watched.data(), watched.size(), timeout_ms) < 0 && errno != EINTR) return;
     Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (peer && is_ours(peer)) answer(peer);
+    // Without a free descriptor the peer stays in the queue, and poll would return at once for ever.
+    const bool short_of_means = !peer && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+    if (short_of_means) ::poll(&watched[1], 1, kShortageWaitMs);
   }
 }
 

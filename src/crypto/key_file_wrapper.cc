@@ -70,11 +70,13 @@ Result<std::unique_ptr<KeyFileWrapper>> KeyFileWrapper::open(const std::string& 
   return std::unique_ptr<KeyFileWrapper>(new KeyFileWrapper(std::move(key), random, clock));
 }
 
-std::string KeyFileWrapper::id() const {
+std::string key_file_id(const Secret& key) {
   std::array<std::byte, kIdSize> id;
-  hkdf_sha256(key_.view(), {}, kIdInfo, id);
+  hkdf_sha256(key.view(), {}, kIdInfo, id);
   return to_hex(id);
 }
+
+std::string KeyFileWrapper::id() const { return key_file_id(key_); }
 
 Result<WrappedKey> KeyFileWrapper::wrap(const Secret& key, const KeyContext& context) {
   WrappedKey result{type(), id(), context, clock_.now(), {}};

@@ -5,6 +5,9 @@
 
 namespace spendsync::crypto {
 
+/// What a key file with this content is called in wraps (docs/format/keys.md, "key-file").
+std::string key_file_id(const Secret& key);
+
 /// AES-256-GCM under HKDF-SHA-256(file, random salt) with the context as associated data (docs/format/keys.md).
 class KeyFileWrapper final : public KeyWrapper {
  public:

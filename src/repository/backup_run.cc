@@ -125,8 +125,8 @@ std::vector<KeyRecord> BackupRun::State::key_records() const {
 }
 
 std::string BackupRun::State::start_document() const {
-  return encode_run_start(
-      {label, run, settings.host, settings.tool_version, repository.clock().now(), settings.parent, key_records()});
+  return encode_run_start({label, run, settings.host, settings.tool_version, repository.clock().now(), settings.parent,
+                           key_records(), settings.lock});
 }
 
 /// Before the first pack, so that whoever collects keys knows which ones a live run needs.
@@ -274,7 +274,10 @@ Result<void> BackupRun::State::put_manifest(const Bytes& bytes) const {
     return Error(ErrorKind::conflict, "backup " + label.text() + " was collected as unfinished while it ran")
         .with_hint("run it again; it took longer than expiry waits for an unfinished run");
   }
-  return Error(ErrorKind::conflict, "another manifest stands at " + key.text());
+  return Error(ErrorKind::conflict, "another manifest stands at " + key.text())
+      .with_hint(
+          "another run took this one up and finished first: its backup stands, see spendsync-backup list; for "
+          "one of your own: backup full --no-resume");
 }
 
 void BackupRun::abandon() {

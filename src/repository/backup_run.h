@@ -28,7 +28,8 @@ class BackupRun {
     uint64_t pack_size = 64u << 20;  // bytes; a pack is closed by the frame that reaches it
     std::string host;
     std::string tool_version;
-    std::optional<Label> parent;  // incremental: its full
+    std::optional<Label> parent;     // incremental: its full
+    std::optional<LockDomain> lock;  // where others can see whether this run lives
   };
 
   /// Takes a free label: the second of the clock, or the next one that is free.

@@ -20,8 +20,29 @@ std::string encode_run_start(const RunStart& start) {
   json.set("created", format_utc(start.created));
   json.set("parent", start.parent ? Json(start.parent->text()) : Json());
   json.set("keys", keys_json(start.keys));
+  if (start.lock) {
+    auto lock = Json::object();
+    lock.set("host", valid_text(start.lock->host));
+    lock.set("data_directory", valid_text(start.lock->data_directory));
+    lock.set("database", valid_text(start.lock->database));
+    json.set("lock", std::move(lock));
+  }
   return json.dump();
 }
+
+namespace {
+
+Result<std::optional<LockDomain>> read_lock(const Json& json) {
+  const auto* member = json.find("lock");
+  if (member == nullptr) return std::optional<LockDomain>();
+  LockDomain lock;
+  lock.host = TRY(member->text("host"));
+  lock.data_directory = TRY(member->text("data_directory"));
+  lock.database = TRY(member->text("database"));
+  return std::optional(std::move(lock));
+}
+
+}  // namespace
 
 Result<RunStart> parse_run_start(ByteView text) {
   auto json = TRY(parse_object(text));
@@ -37,8 +58,11 @@ Result<RunStart> parse_run_start(ByteView text) {
   auto parent = TRY(read_optional_text(json, "parent"));
   if (parent) start.parent = TRY(read_label(json, "parent"));
   start.keys = TRY(read_keys(json));
+  start.lock = TRY(read_lock(json));
   return start;
 }
+
+std::string LockDomain::to_string() const { return host + ":" + data_directory + ", database " + database; }
 
 Result<std::vector<Label>> find_interrupted(Repository& repository, BackupType type, std::chrono::seconds max_age,
                                             std::stop_token stop) {
@@ -93,6 +117,10 @@ Result<void> expect_present_keys(Repository& repository, const RunStart& start) 
 
 }  // namespace
 
+Result<RunStart> read_run_start(Repository& repository, const Label& label) {
+  return read_start(repository, label, repository.layout().started(label));
+}
+
 InterruptedRun::InterruptedRun() = default;
 InterruptedRun::InterruptedRun(InterruptedRun&&) noexcept = default;
 InterruptedRun& InterruptedRun::operator=(InterruptedRun&&) noexcept = default;
@@ -101,7 +129,7 @@ InterruptedRun::~InterruptedRun() = default;
 Result<InterruptedRun> InterruptedRun::open(Repository& repository, const Label& label, std::stop_token stop) {
   auto key = repository.layout().started(label);
   InterruptedRun run;
-  run.start_ = TRY(read_start(repository, label, key));
+  run.start_ = TRY(read_run_start(repository, label));
   const auto& keys = run.start_.keys;
   auto meta = std::find_if(keys.begin(), keys.end(),
                            [](const KeyRecord& record) { return record.key_class == crypto::KeyClass::meta; });
@@ -114,6 +142,5 @@ Result<InterruptedRun> InterruptedRun::open(Repository& repository, const Label&
 
 uint64_t InterruptedRun::packs() const { return sent_->found().packs; }
 uint64_t InterruptedRun::stored_bytes() const { return sent_->found().stored_bytes; }
-uint64_t InterruptedRun::raw_bytes() const { return sent_->found().raw_bytes; }
 
 }  // namespace spendsync::repository

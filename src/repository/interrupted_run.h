@@ -12,6 +12,16 @@ namespace spendsync::repository {
 
 class SentFrames;
 
+/// Where a live run's lock is held: only a session of that server and database can tell whether the run lives. A
+/// server is told from its standby, which has the same system identifier, by its host and data directory.
+struct LockDomain {
+  std::string host;
+  std::string data_directory;
+  std::string database;
+  bool operator==(const LockDomain&) const = default;
+  std::string to_string() const;  // "db1:/var/lib/postgresql/15/main, database postgres"
+};
+
 /// What `started` and `resumed/<run id>` say (docs/format/manifest.md).
 struct RunStart {
   Label label = Label::make(Timestamp{}, BackupType::full);
@@ -21,15 +31,20 @@ struct RunStart {
   Timestamp created{};
   std::optional<Label> parent;
   std::vector<KeyRecord> keys;
+  std::optional<LockDomain> lock;  // none: it was not locked, or nobody said where
 };
 std::string encode_run_start(const RunStart& start);
 /// Errors: corrupt.
 Result<RunStart> parse_run_start(ByteView text);
 
 /// Labels of this type that have `started` and no manifest (nor a tombstone at its key) and began at most `max_age`
-/// ago; the newest first. Whether a run is still alive, the repository cannot tell: the caller must know.
+/// ago; the newest first. Whether a run is still alive, the repository cannot tell: the caller must know
+/// (RunStart::lock).
 Result<std::vector<Label>> find_interrupted(Repository& repository, BackupType type, std::chrono::seconds max_age,
                                             std::stop_token stop);
+
+/// The document `started` of a run. Errors: not_found, corrupt, denied.
+Result<RunStart> read_run_start(Repository& repository, const Label& label);
 
 /// One such run with the frames that it has sent. Move-only.
 class InterruptedRun {
@@ -45,7 +60,6 @@ class InterruptedRun {
   const RunStart& start() const { return start_; }
   uint64_t packs() const;
   uint64_t stored_bytes() const;  // of those packs: what need not be sent again where nothing has changed
-  uint64_t raw_bytes() const;     // of content in them
 
  private:
   friend class BackupRun;

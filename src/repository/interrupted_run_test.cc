@@ -103,6 +103,22 @@ TEST_F(InterruptedRunTest, IsTakenUpUnderItsLabelAndSendsNothingTwice) {
   expect_whole(backup);
 }
 
+TEST_F(InterruptedRunTest, SaysWhereTheLockOfItsRunIs) {
+  BackupRun::Settings settings;
+  settings.lock = LockDomain{"db1", "/var/lib/postgresql/15/main", "postgres"};
+  const auto label = MUST(BackupRun::begin(*repository_, settings, {}))->label();
+  const auto start = MUST(read_run_start(*repository_, label));
+  EXPECT_EQ(start.lock, settings.lock);
+  EXPECT_EQ(start.lock->to_string(), "db1:/var/lib/postgresql/15/main, database postgres");
+  auto text = encode_run_start(start);
+  EXPECT_EQ(MUST(parse_run_start(as_bytes(text))).lock, settings.lock);
+  text.replace(text.find("\"database\""), 10, "\"databasX\"");
+  EXPECT_KIND(parse_run_start(as_bytes(text)), ErrorKind::corrupt);
+  auto without = start;
+  without.lock.reset();
+  EXPECT_FALSE(MUST(parse_run_start(as_bytes(encode_run_start(without)))).lock.has_value());
+}
+
 TEST_F(InterruptedRunTest, ChangedContentIsSentAnew) {
   interrupt(20);
   auto settings = again();

@@ -159,6 +159,22 @@ TEST_F(Resume, BeginsAfreshWhenToldToOrWhenTheOtherRunLives) {
   EXPECT_EQ(MUST(resumed.text("label")), label);
 }
 
+TEST_F(Resume, OnlyARunIsTakenUpWhoseLifeCanBeSeenFromHere) {
+  installation_.must_run({"backup", "full"});
+  const auto label = kill_at(20u << 20);
+  server_.psql("create database elsewhere");  // advisory locks are of one database
+  installation_.reconfigure(server_.connection_string(), server_.connection_string("elsewhere"));
+  const auto output = installation_.run({"backup", "full"});
+  ASSERT_EQ(output.exit_status, 0) << output.err;
+  EXPECT_EQ(output.out.find("taking up"), std::string::npos) << output.out;
+  EXPECT_NE((output.out + output.err).find(label + " is not taken up again: whether it lives can be told only from"),
+            std::string::npos)
+      << output.out << output.err;
+  EXPECT_NE((output.out + output.err).find("database postgres"), std::string::npos) << output.out << output.err;
+  installation_.reconfigure(server_.connection_string("elsewhere"), server_.connection_string());
+  EXPECT_EQ(MUST(installation_.must_summarize({"backup", "full"}).text("label")), label);
+}
+
 TEST_F(Resume, BeginsAfreshWithNewKeysWhereAKeyWasAdded) {
   installation_.must_run({"backup", "full"});
   const auto label = kill_at(20u << 20);

@@ -1,0 +1,44 @@
+#include "cli/new_file.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "base/file.h"
+#include "base/testing.h"
+
+namespace spendsync::cli {
+namespace {
+
+class NewFile : public ::testing::Test {
+ protected:
+  TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "ssb-new-file-"));
+  std::string path_ = directory_.path() + "/repository.key";
+};
+
+TEST_F(NewFile, IsPrivateAndNeverWrittenOver) {
+  EXPECT_OK(write_new_file(path_, as_bytes("first")));
+  struct stat status {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_KIND(write_new_file(path_, as_bytes("second")), ErrorKind::refused);
+  EXPECT_EQ(MUST(read_text_file(path_)), "first");
+}
+
+TEST_F(NewFile, LeavesNothingBehindWhenOnlyAPartCouldBeWritten) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small{10, before.rlim_max};  // bytes: as on a disk that becomes full
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto written = write_new_file(path_, as_bytes("a key of more than ten bytes"));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(written.has_value());
+  EXPECT_FALSE(exists(path_));
+  EXPECT_OK(write_new_file(path_, as_bytes("and there is no file in the way of the next attempt")));
+}
+
+}  // namespace
+}  // namespace spendsync::cli
