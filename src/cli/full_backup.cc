@@ -6,6 +6,7 @@
 #include "base/io_priority.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/expire.h"
 #include "cli/host_name.h"
 #include "cli/page_failures.h"
 
@@ -98,7 +99,9 @@ Result<int> run_full_backup(const Process& process, const BackupOptions& options
   progress->finish();
   print(process.output, report, wiring->config().schedules.timezone);
   const int code = report.complete() ? kDone : kIncomplete;
-  process.output.summary("backup full", to_json(report), code);
+  auto summary = to_json(report);
+  summary.set("expire", expire_after_backup(process, *wiring));
+  process.output.summary("backup full", std::move(summary), code);
   return code;
 }
 
