@@ -144,6 +144,23 @@ void add_verify(CLI::App& app, std::optional<CommandOptions>& chosen) {
   command->callback([options, &chosen] { chosen = *options; });
 }
 
+void add_retention(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto options = std::make_shared<ExpireOptions>();
+  auto* expire = app.add_subcommand("expire", "delete what is past its retention and needed by nothing that is kept");
+  expire->add_flag("--dry-run", options->dry_run, "show what would be deleted and why, what stays and why, and stop");
+  expire->add_flag("--yes", options->yes, "delete also more backups than expire.deletion_cap allows");
+  expire->callback([options, &chosen] { chosen = *options; });
+  auto pinned = std::make_shared<PinOptions>();
+  auto* pin = app.add_subcommand("pin", "keep a backup whatever its age, until unpin");
+  pin->add_option("label", pinned->label, "the backup, as `list` names it")->required();
+  pin->add_option("reason", pinned->reason, "why, for those who read it in `list` later");
+  pin->callback([pinned, &chosen] { chosen = *pinned; });
+  auto unpinned = std::make_shared<UnpinOptions>();
+  auto* unpin = app.add_subcommand("unpin", "let a pinned backup expire in its turn again");
+  unpin->add_option("label", unpinned->label, "the backup, as `list` names it")->required();
+  unpin->callback([unpinned, &chosen] { chosen = *unpinned; });
+}
+
 void add_init(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<InitOptions>();
   auto* command = app.add_subcommand("init", "write a configuration and a key for a cluster of this host, then check");
@@ -269,6 +286,7 @@ void add_everything(CLI::App& app, GlobalOptions& global, std::optional<CommandO
   add_list(app, chosen);
   add_restore(app, chosen);
   add_verify(app, chosen);
+  add_retention(app, chosen);
   add_init(app, chosen);
   add_plain<CheckOptions>(app, "check", "everything that could keep the next backup from succeeding, with its fix",
                           chosen);

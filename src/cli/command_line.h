@@ -67,6 +67,17 @@ struct VerifyOptions {
   std::optional<std::string> system_identifier;
   std::optional<unsigned> workers;
 };
+struct ExpireOptions {
+  bool dry_run = false;
+  bool yes = false;
+};
+struct PinOptions {
+  std::string label;
+  std::string reason;
+};
+struct UnpinOptions {
+  std::string label;
+};
 struct WalPushOptions {
   std::string path;
 };
@@ -123,10 +134,11 @@ struct DemoOptions {
 };
 
 using CommandOptions =
-    std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, VerifyOptions, WalPushOptions,
-                 WalGetOptions, InitOptions, CheckOptions, StatusOptions, KeysListOptions, KeysRewrapOptions,
-                 KeysKitOptions, KeysImportKitOptions, SlotDropOptions, ConfigValidateOptions, ConfigShowOptions,
-                 ConfigSchemaOptions, DrTestOptions, ExplainOptions, CompletionOptions, ManOptions, DemoOptions>;
+    std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, VerifyOptions, ExpireOptions,
+                 PinOptions, UnpinOptions, WalPushOptions, WalGetOptions, InitOptions, CheckOptions, StatusOptions,
+                 KeysListOptions, KeysRewrapOptions, KeysKitOptions, KeysImportKitOptions, SlotDropOptions,
+                 ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, ExplainOptions,
+                 CompletionOptions, ManOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

@@ -12,6 +12,9 @@ Result<int> run_cluster_adopt(const Process& process, const ClusterAdoptOptions&
 Result<int> run_list(const Process& process, const ListOptions& options);
 Result<int> run_restore(const Process& process, const RestoreOptions& options);
 Result<int> run_verify(const Process& process, const VerifyOptions& options);
+Result<int> run_expire(const Process& process, const ExpireOptions& options);
+Result<int> run_pin(const Process& process, const PinOptions& options);
+Result<int> run_unpin(const Process& process, const UnpinOptions& options);
 Result<int> run_wal_push(const Process& process, const WalPushOptions& options);
 /// Its exit codes are PostgreSQL's: 0, 1, or above 125.
 int run_wal_get(const Process& process, const WalGetOptions& options);

@@ -6,6 +6,7 @@
 #include "base/io_priority.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/expire.h"
 #include "cli/host_name.h"
 #include "cli/page_failures.h"
 
@@ -111,7 +112,9 @@ Result<int> run_database_backup(const Process& process, const BackupOptions& opt
   progress->finish();
   print(process.output, report, wiring->config().schedules.timezone);
   const int code = report.complete() ? kDone : kIncomplete;
-  process.output.summary(command, to_json(report), code);
+  auto summary = to_json(report);
+  summary.set("expire", expire_after_backup(process, *wiring));
+  process.output.summary(command, std::move(summary), code);
   return code;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/page_failures.h"
 #include "repository/catalog.h"
+#include "repository/marks.h"
 
 namespace spendsync::cli {
 namespace {
@@ -49,6 +50,7 @@ struct Row {
   bool unusable = false;  // an incremental without its full
   std::string parent{};   // of an incremental
   SystemIdentifier server{};
+  bool pinned = false;
   bool earlier = false;  // of a server that the present one has adopted
   bool data_checksums = false;
   uint64_t page_failures = 0;  // pages whose checksum did not match when they were read
@@ -113,11 +115,21 @@ Row row_of(const LogEntry& entry) {
   return row;
 }
 
-void collect(const repository::Repository& repository, const Catalog& catalog, const Filter& filter, bool earlier,
-             std::vector<Row>& all) {
+Result<void> add_pin(repository::Repository& repository, Row& row) {
+  const auto pins = TRY(repository::read_pins(repository, row.label));
+  row.pinned = !pins.empty();
+  if (row.pinned)
+    append_remark(row.remarks, "pinned" + (pins.front().reason.empty() ? "" : ": " + pins.front().reason));
+  return ok();
+}
+
+Result<void> collect(repository::Repository& repository, const Catalog& catalog, const Filter& filter, bool earlier,
+                     std::vector<Row>& all) {
   std::vector<Row> rows;
   for (const auto& entry : catalog.backups()) {
-    if (filter.wants(entry.label)) rows.push_back(row_of(entry, catalog));
+    if (!filter.wants(entry.label)) continue;
+    rows.push_back(row_of(entry, catalog));
+    TRY(add_pin(repository, rows.back()));
   }
   for (const auto& entry : catalog.logs()) {
     if (filter.wants(entry.label)) rows.push_back(row_of(entry));
@@ -128,6 +140,7 @@ void collect(const repository::Repository& repository, const Catalog& catalog, c
     if (earlier) append_remark(row.remarks, "of " + describe_earlier(repository));
     all.push_back(std::move(row));
   }
+  return ok();
 }
 
 void print_table(const Output& output, const std::vector<Row>& rows, const TimeZone& zone) {
@@ -158,6 +171,7 @@ Json to_json(const Row& row) {
     json.set("data_checksums", row.data_checksums).set("page_failures", row.page_failures);
     json.set("page_failure_files", page_failures_json(row.page_failure_files));
   }
+  if (row.label.type() != BackupType::transaction_logs) json.set("pinned", row.pinned);
   if (!row.remarks.empty()) json.set("remarks", row.remarks);
   return json;
 }
@@ -181,7 +195,7 @@ Result<int> run_list(const Process& process, const ListOptions& options) {
   std::vector<repository::Label> unfinished;
   for (auto& folder : folders) {
     const auto catalog = TRY(Catalog::load(*folder, process.stop));
-    collect(*folder, catalog, filter, folder != folders.front(), rows);
+    TRY(collect(*folder, catalog, filter, folder != folders.front(), rows));
     for (const auto& run : catalog.unfinished()) unfinished.push_back(run.label);
   }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.label < b.label; });

@@ -49,6 +49,15 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                [&](const VerifyOptions& o) {
                                  return Named{"verify", [&] { return run_verify(process, o); }};
                                },
+                               [&](const ExpireOptions& o) {
+                                 return Named{"expire", [&] { return run_expire(process, o); }};
+                               },
+                               [&](const PinOptions& o) {
+                                 return Named{"pin", [&] { return run_pin(process, o); }};
+                               },
+                               [&](const UnpinOptions& o) {
+                                 return Named{"unpin", [&] { return run_unpin(process, o); }};
+                               },
                                [&](const WalPushOptions& o) {
                                  return Named{"wal push", [&] { return run_wal_push(process, o); }};
                                },

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/expire.h"
 #include "cli/host_name.h"
 
 namespace spendsync::cli {
@@ -83,7 +84,9 @@ Result<int> run_transaction_logs(const Process& process, const BackupOptions& op
   const auto outcome = TRY(back_up(process, *wiring, options, *progress));
   progress->finish();
   print(process.output, outcome);
-  process.output.summary("backup transaction_logs", to_json(outcome), kDone);
+  auto summary = to_json(outcome);
+  summary.set("expire", expire_after_backup(process, *wiring));
+  process.output.summary("backup transaction_logs", std::move(summary), kDone);
   return kDone;
 }
 

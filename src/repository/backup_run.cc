@@ -40,6 +40,7 @@ struct BackupRun::State {
       : repository(run_repository), settings(std::move(run_settings)), stop(run_stop) {}
 
   Result<void> check_parent() const;
+  Result<void> check_parent_is_there() const;
   Result<void> take_label();
   Result<void> note_resumption();
   void open_sink();
@@ -79,6 +80,7 @@ Result<std::unique_ptr<BackupRun>> BackupRun::resume(Repository& repository, Set
   state->run = RunId::random(repository.random());
   state->sent = std::move(interrupted.sent_);
   TRY(state->note_resumption());
+  TRY(state->mark_at_parent());
   state->open_sink();
   TRY(state->open_streams());
   return std::unique_ptr<BackupRun>(new BackupRun(std::move(state)));
@@ -110,6 +112,13 @@ Result<void> BackupRun::State::check_parent() const {
   auto expiring = repository.store().stat(layout.expiring(*settings.parent));
   if (expiring) return Error(ErrorKind::refused, "the full " + settings.parent->text() + " is being expired");
   if (!expiring.error().is(ErrorKind::not_found)) return std::move(expiring).error();
+  return check_parent_is_there();
+}
+
+/// At the commit: an expiry that began after our mark has seen the mark, and leaves the full alone.
+Result<void> BackupRun::State::check_parent_is_there() const {
+  if (!settings.parent) return ok();
+  const auto& layout = repository.layout();
   auto manifest = repository.store().stat(layout.manifest(*settings.parent));
   if (!manifest && manifest.error().is(ErrorKind::not_found)) {
     return Error(ErrorKind::refused, "there is no full " + settings.parent->text());
@@ -163,6 +172,8 @@ Result<void> BackupRun::State::mark_at_parent() {
   json.set("created", format_utc(repository.clock().now()));
   auto content = json.dump();
   auto key = repository.layout().child(*settings.parent, label);
+  auto marked = repository.store().stat(key);  // by the run that this one takes up again
+  if (marked) return check_parent();
   TRY(repository.put_document({ObjectType::child, key, as_bytes(content)}, keys.meta));
   return check_parent();
 }
@@ -212,7 +223,7 @@ Result<ManifestSummary> BackupRun::commit(ManifestSummary summary, ServerFiles f
   TRY(state.fill_summary(summary, manifest.body));
   auto catalog = TRY_CONTEXT(Catalog::load(state.repository, state.stop), "reading the catalog");
   summary.chain = TRY_CONTEXT(next_link(state.repository, catalog, state.stop), "extending the chain of records");
-  TRY(state.check_parent());
+  TRY(state.check_parent_is_there());
   manifest.summary = std::move(summary);
   auto bytes = TRY(seal_manifest(state.repository, manifest, state.keys.meta));
   if (state.stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped before the manifest was written");

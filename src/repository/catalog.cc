@@ -40,6 +40,8 @@ Result<Catalog> Catalog::load(Repository& repository, std::stop_token stop) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
     auto manifest = TRY(stat_if_there(store, repository.layout().manifest(label)));
     if (!manifest) {
+      auto expired = TRY(stat_if_there(store, repository.layout().tombstone(repository.layout().manifest(label))));
+      if (expired) continue;  // its packs go later
       auto run = TRY(find_unfinished(repository, label));
       catalog.unfinished_.push_back(std::move(run));
       continue;
@@ -48,7 +50,8 @@ Result<Catalog> Catalog::load(Repository& repository, std::stop_token stop) {
     entry.label = label;
     entry.manifest_size = manifest->size;
     entry.summary = read_manifest_summary(repository, label, manifest->size);
-    if (!entry.summary && entry.summary.error().is(ErrorKind::conflict)) continue;  // collected: it never was a backup
+    if (!entry.summary && entry.summary.error().is(ErrorKind::conflict)) continue;   // collected: it never was a backup
+    if (!entry.summary && entry.summary.error().is(ErrorKind::not_found)) continue;  // expired since the listing
     catalog.backups_.push_back(std::move(entry));
   }
   auto prefix = repository.layout().logs_prefix();

@@ -77,6 +77,9 @@ Result<std::vector<Label>> find_interrupted(Repository& repository, BackupType t
     auto manifest = repository.store().stat(repository.layout().manifest(*label));
     if (manifest) continue;
     if (!manifest.error().is(ErrorKind::not_found)) return std::move(manifest).error();
+    auto expired = repository.store().stat(repository.layout().tombstone(repository.layout().manifest(*label)));
+    if (expired) continue;
+    if (!expired.error().is(ErrorKind::not_found)) return std::move(expired).error();
     found.push_back(*std::move(label));
   }
   std::sort(found.begin(), found.end(), [](const Label& a, const Label& b) { return b < a; });

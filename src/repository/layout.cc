@@ -54,6 +54,8 @@ std::string_view to_string(ObjectType type) {
       return "child";
     case ObjectType::expiring:
       return "expiring";
+    case ObjectType::pin:
+      return "pin";
     case ObjectType::wal:
       return "wal";
     case ObjectType::wal_part:
@@ -145,7 +147,8 @@ ObjectKey Layout::manifest(const Label& label) const { return make_key(backup_pr
 ObjectKey Layout::child(const Label& full, const Label& incremental) const {
   return make_key(children_prefix(full) + incremental.text());
 }
-ObjectKey Layout::expiring(const Label& full) const { return make_key(backup_prefix(full) + "expiring"); }
+ObjectKey Layout::expiring(const Label& label) const { return make_key(backup_prefix(label) + "expiring"); }
+ObjectKey Layout::pin(const Label& label, RunId id) const { return make_key(pins_prefix(label) + id.to_string()); }
 ObjectKey Layout::segment(SegmentName name, uint32_t segment_size) const {
   return make_key(timeline_prefix(name.timeline) + name.file_name(segment_size));
 }
@@ -175,6 +178,11 @@ ObjectKey Layout::tombstone(const ObjectKey& expired) const {
   return make_key(tombstones_prefix() + expired.text().substr(base_.size()));
 }
 
+ObjectKey Layout::wal_tombstone(SegmentName first, SegmentName last, uint32_t segment_size) const {
+  return make_key(tombstones_prefix() + "wal/" + first.timeline.to_hex() + "/" + first.file_name(segment_size) + "-" +
+                  last.file_name(segment_size));
+}
+
 namespace {
 
 /// What lies below backups/<label>/.
@@ -186,6 +194,7 @@ std::optional<ObjectType> classify_backup_object(std::string_view rest) {
   if (name == "manifest") return ObjectType::manifest;
   if (name == "expiring") return ObjectType::expiring;
   if (starts_with(name, "resumed/") && RunId::parse(name.substr(8))) return ObjectType::started;
+  if (starts_with(name, "pins/") && RunId::parse(name.substr(5))) return ObjectType::pin;
   if (starts_with(name, "packs/") && PackName::parse(name.substr(6))) return ObjectType::pack;
   if (starts_with(name, "children/") && Label::parse(name.substr(9))) return ObjectType::child;
   return std::nullopt;

@@ -19,6 +19,7 @@ enum class ObjectType {
   manifest,
   child,
   expiring,
+  pin,
   wal,
   wal_part,
   history,
@@ -89,7 +90,9 @@ class Layout {
   storage::ObjectKey pack(const Label& label, PackName name) const;
   storage::ObjectKey manifest(const Label& label) const;
   storage::ObjectKey child(const Label& full, const Label& incremental) const;
-  storage::ObjectKey expiring(const Label& full) const;
+  /// Expiry of this backup has begun; no incremental begins on it any more, and no pin keeps it.
+  storage::ObjectKey expiring(const Label& label) const;
+  storage::ObjectKey pin(const Label& label, RunId id) const;
   storage::ObjectKey segment(SegmentName name, uint32_t segment_size) const;
   storage::ObjectKey segment_part(SegmentName name, uint32_t segment_size, PartRange range) const;
   storage::ObjectKey history(TimelineId timeline) const;
@@ -98,6 +101,8 @@ class Layout {
   storage::ObjectKey log(const Label& label) const;
   /// Where expiry writes that `expired` is gone on purpose. Requires: `expired` lies in this cluster's folder.
   storage::ObjectKey tombstone(const storage::ObjectKey& expired) const;
+  /// The same of consecutive segments, both ends included, and what lies beside them.
+  storage::ObjectKey wal_tombstone(SegmentName first, SegmentName last, uint32_t segment_size) const;
 
   /// Prefixes for listings; each ends with '/'.
   std::string keys_prefix() const { return base_ + "keys/"; }
@@ -106,6 +111,7 @@ class Layout {
   std::string backup_prefix(const Label& label) const { return backups_prefix() + label.text() + "/"; }
   std::string packs_prefix(const Label& label) const { return backup_prefix(label) + "packs/"; }
   std::string children_prefix(const Label& full) const { return backup_prefix(full) + "children/"; }
+  std::string pins_prefix(const Label& label) const { return backup_prefix(label) + "pins/"; }
   std::string wal_prefix() const { return base_ + "wal/"; }
   std::string timeline_prefix(TimelineId timeline) const { return wal_prefix() + timeline.to_hex() + "/"; }
   std::string parts_prefix(SegmentName name, uint32_t segment_size) const;

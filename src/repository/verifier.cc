@@ -405,6 +405,7 @@ Result<void> Verifier::check_other(const storage::ObjectInfo& info) {
     case ObjectType::history:
     case ObjectType::child:
     case ObjectType::expiring:
+    case ObjectType::pin:
     case ObjectType::tombstone:
     case ObjectType::started: {
       if (!findings_.first_time(info.key.text())) return ok();

@@ -1,0 +1,47 @@
+// Marks that runs, people and expiry set beside objects, and tombstones (docs/format/repository.md, "Marks").
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "repository/repository.h"
+
+namespace spendsync::repository {
+
+/// All of these are put under the identity's meta key and may be repeated: a mark that is there stays as it is.
+/// Errors: those of the store and the keys.
+
+/// Says that the object is gone on purpose; to be put before it is removed.
+Result<void> put_tombstone(Repository& repository, const storage::ObjectKey& expired, const std::string& reason);
+
+/// Consecutive segments of one timeline, both ends included, with the parts, .partial and .backup files of these.
+struct WalStretch {
+  SegmentName first;
+  SegmentName last;
+  bool operator==(const WalStretch&) const = default;
+};
+Result<void> put_wal_tombstone(Repository& repository, const WalStretch& stretch, const std::string& reason);
+
+/// A tombstone at the key of the manifest of a run that has none: that run can no longer commit.
+/// False: a manifest stands there, the run has become a backup.
+Result<bool> collect_run(Repository& repository, const Label& label, const std::string& reason);
+
+/// No incremental begins on this backup any more, and no pin keeps it.
+Result<void> mark_expiring(Repository& repository, const Label& label, const std::string& host);
+
+/// What keeps a backup whatever its age.
+struct Pin {
+  RunId id;
+  std::string reason;
+  std::string host;
+  Timestamp created{};
+};
+/// Pins first and looks for `expiring` then; expiry does the same the other way round.
+/// Errors: not_found when no such backup is listed; refused when its expiry has begun.
+Result<void> pin_backup(Repository& repository, const Label& label, const std::string& reason, const std::string& host);
+/// Gives up every pin of the backup. Returns how many there were.
+Result<size_t> unpin_backup(Repository& repository, const Label& label);
+/// Pins that count, oldest first. One that cannot be read counts, and says so as its reason.
+Result<std::vector<Pin>> read_pins(Repository& repository, const Label& label);
+
+}  // namespace spendsync::repository
