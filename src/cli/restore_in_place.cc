@@ -154,8 +154,9 @@ class InPlaceRestore {
     newest_ = rescued.newest;
     if (newest_) place_.state().timeline = newest_->timeline.value;
     if (!rescued.stored.empty()) {
-      process_.output.line(fmt::format("saved {} WAL file(s) of the old server into the repository, the last is {}",
-                                       rescued.stored.size(), rescued.stored.back()));
+      process_.output.line(
+          fmt::format("saved the old server's newest WAL into the repository: {} file{}, the last is {}",
+                      rescued.stored.size(), rescued.stored.size() == 1 ? "" : "s", rescued.stored.back()));
     }
     for (const auto& kept : rescued.aside) {
       auto segment = SegmentName::parse(kept.name, repository_.identity().wal_segment_size);
@@ -193,7 +194,7 @@ class InPlaceRestore {
     if (!place_.state().moved_to.empty()) {
       report.notes.push_back("the old data directory is " + place_.state().moved_to + ": remove it when all is well");
     }
-    report.notes.emplace_back("take a full backup now: the server goes on on a new timeline");
+    report.notes.emplace_back("take a full backup now: the server has begun a new timeline");
     Json fields = restore::to_json(report, zone());
     fields.set("moved_to", place_.state().moved_to.empty() ? Json() : Json(place_.state().moved_to));
     return print_report(process_, report, zone(), std::move(fields));
@@ -232,7 +233,7 @@ class InPlaceRestore {
       for (const auto& [path, what] : wiring_.own_files()) settings.untouched.push_back(path);
       for (const auto& tablespace : plan.tablespaces) settings.untouched.push_back(tablespace.location);
       auto report = TRY(restore::put_back_captured(settings));
-      lines.push_back(fmt::format("captured files: {} put back, {} replaced, {} were right already", report.created,
+      lines.push_back(fmt::format("captured files: {} made anew, {} replaced, {} right already", report.created,
                                   report.replaced, report.identical));
       if (report.replaced > 0) lines.push_back("the replaced ones are kept in " + settings.kept);
       for (const auto& left : report.left) {

@@ -68,6 +68,8 @@ monitoring::VerdictFacts verdict_facts(const Status& status, const Wiring& wirin
   facts.now = now;
   facts.rpo = config.objectives.rpo;
   facts.rto = config.objectives.rto;
+  facts.server_answers = status.server.info.has_value();
+  facts.problems = status.findings.count(CheckVerdict::problem) > 0;
   facts.measured =
       monitoring::read_restore({.state_directory = wiring.state_directory(), .cluster = wiring.config().cluster});
   if (!status.state.best) return facts;
@@ -116,9 +118,9 @@ Result<Status> look(const Process& process, Wiring::Examination& found) {
         .with_hint("spendsync-backup check");
   }
   status.facts = backup_facts(status.state, wiring.config(), now, info);
-  status.verdict = monitoring::judge(verdict_facts(status, wiring, now));
   status.findings.add(judge_backups(status.facts));
   status.findings.add(status.server.slot_items);
+  status.verdict = monitoring::judge(verdict_facts(status, wiring, now));
   return status;
 }
 
@@ -149,7 +151,7 @@ std::string describe_restorable(const Status& status) {
 }
 
 std::string describe_server(const Status& status) {
-  if (!status.server.info) return "cannot be asked: " + status.server.unreachable;
+  if (!status.server.info) return std::string("cannot be asked");
   const auto& info = *status.server.info;
   std::string text = fmt::format("up, at {} on timeline {}", info.current_lsn.to_string(), info.timeline.value);
   if (status.facts.lag) text += fmt::format(", {} of WAL not stored yet", format_bytes(status.facts.lag->bytes()));
@@ -184,6 +186,13 @@ void print(const Process& process, const Status& status, const config::Config& c
   out.line(status.verdict.headline());
   if (status.verdict.recoverable) out.line("  because      " + status.verdict.basis);
   for (const auto& missed : status.verdict.missed) out.line("  MISSED       " + missed);
+  if (!status.server.info) {
+    out.line("  not known    whether its slot still keeps what is not stored: " + status.server.unreachable);
+    out.line("               -> if it should run: spendsync-backup check");
+    if (status.verdict.recoverable) {
+      out.line("               -> if it is dead: spendsync-backup restore --latest --in-place");
+    }
+  }
   for (const auto& item : status.findings.items()) {
     if (item.verdict != CheckVerdict::problem && item.verdict != CheckVerdict::warning) continue;
     out.line(fmt::format("  {:<12} {}", to_string(item.verdict), item.what));
@@ -202,10 +211,16 @@ void print(const Process& process, const Status& status, const config::Config& c
 
 // ---- for programs
 
+std::string verdict_word(monitoring::Safety safety) {
+  if (safety == monitoring::Safety::safe) return "safe";
+  return safety == monitoring::Safety::unknown ? "unknown" : "not safe";
+}
+
 Json to_json(const Status& status, const config::Config& config) {
   Json json;
   const auto& verdict = status.verdict;
-  json.set("recoverable", verdict.recoverable).set("safe", verdict.missed.empty());
+  json.set("verdict", verdict_word(verdict.safety)).set("safe", verdict.safety == monitoring::Safety::safe);
+  json.set("recoverable", verdict.recoverable);
   if (verdict.recoverable) {
     json.set("data_loss_seconds", std::chrono::duration<double>(verdict.loss).count());
     json.set("recovery_seconds", std::chrono::duration<double>(verdict.recovery).count());
@@ -272,14 +287,12 @@ int run_nagios(const Process& process) {
 
 /// What only a finding tells (a lost slot, a run that is overdue, a gap) misses the objectives as well.
 int status_code(const Status& status) {
-  auto found = [&](int code) {
-    const auto& items = status.findings.items();
-    return std::any_of(items.begin(), items.end(), [&](const CheckItem& item) {
-      return item.verdict == CheckVerdict::problem && item.exit_code == code;
-    });
-  };
-  if (found(kDamaged)) return kDamaged;
-  return !status.verdict.missed.empty() || found(kObjectiveMissed) ? kObjectiveMissed : kDone;
+  const auto& items = status.findings.items();
+  const bool damaged = std::ranges::any_of(
+      items, [](const CheckItem& item) { return item.verdict == CheckVerdict::problem && item.exit_code == kDamaged; });
+  if (damaged) return kDamaged;
+  if (status.verdict.safety == monitoring::Safety::unsafe) return kObjectiveMissed;
+  return status.verdict.safety == monitoring::Safety::unknown ? kUnreachable : kDone;
 }
 
 }  // namespace

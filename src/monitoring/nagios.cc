@@ -29,7 +29,8 @@ std::string plain(std::string text) {
 }
 
 NagiosState state_of(const NagiosFacts& facts) {
-  if (!facts.verdict.missed.empty() || !facts.problems.empty()) return NagiosState::critical;
+  if (facts.verdict.safety == Safety::unsafe || !facts.problems.empty()) return NagiosState::critical;
+  if (facts.verdict.safety == Safety::unknown) return NagiosState::unknown;
   return facts.warnings.empty() ? NagiosState::ok : NagiosState::warning;
 }
 
@@ -47,17 +48,12 @@ std::string performance_data(const NagiosFacts& facts) {
   return text.empty() ? "" : " |" + text;
 }
 
-std::string without_verdict(const std::string& headline) {
-  const auto at = headline.find("if this server");
-  return at == std::string::npos ? headline : headline.substr(at);
-}
-
 }  // namespace
 
 NagiosLine to_nagios(const NagiosFacts& facts) {
   NagiosLine line;
   line.state = state_of(facts);
-  std::string text = without_verdict(facts.verdict.headline());
+  std::string text = facts.verdict.sentence();
   for (const auto* list : {&facts.verdict.missed, &facts.problems, &facts.warnings}) {
     for (const auto& finding : *list) text += "; " + finding;
   }

@@ -25,7 +25,8 @@ struct NagiosLine {
   NagiosState state = NagiosState::ok;
   std::string text;  // one line with performance data, no newline
 };
-/// Critical when an objective is missed or there is a problem; warning when there is a warning.
+/// Critical when an objective is missed or there is a problem; unknown when the server cannot be asked; warning when
+/// there is a warning.
 NagiosLine to_nagios(const NagiosFacts& facts);
 /// For what keeps the state from being known.
 NagiosLine unknown_to_nagios(const std::string& why);

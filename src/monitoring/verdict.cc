@@ -64,14 +64,23 @@ Verdict judge(const VerdictFacts& facts) {
     verdict.missed.push_back(fmt::format("RTO: it would take about {}, objectives.rto is {}",
                                          format_duration(verdict.recovery), format_duration(facts.rto)));
   }
+  const bool sound = verdict.missed.empty() && !facts.problems;
+  if (sound) verdict.safety = facts.server_answers ? Safety::safe : Safety::unknown;
   return verdict;
 }
 
 std::string Verdict::headline() const {
-  if (!recoverable) return "NOT SAFE if this server died now: everything would be lost; there is nothing to restore";
+  const char* word = safety == Safety::safe ? "SAFE    " : safety == Safety::unknown ? "UNKNOWN " : "NOT SAFE";
+  return fmt::format("{} {}", word, sentence());
+}
+
+std::string Verdict::sentence() const {
+  if (!recoverable) return "if this server died now: everything would be lost; there is nothing to restore";
   const std::string lose = loss == microseconds(0) ? "lose nothing" : "lose at most " + format_duration(loss);
-  return fmt::format("{} if this server died now: {}, back in about {} ({})", missed.empty() ? "SAFE    " : "NOT SAFE",
-                     lose, format_duration(recovery), measured ? "measured" : "estimated");
+  return fmt::format(
+      "{}: {}, back in about {} ({})",
+      safety == Safety::unknown ? "the server cannot be asked; if it is lost" : "if this server died now", lose,
+      format_duration(recovery), measured ? "measured" : "estimated");
 }
 
 }  // namespace spendsync::monitoring

@@ -22,14 +22,20 @@ struct VerdictFacts {
   Timestamp now;
   std::optional<Timestamp> restorable_until;  // empty: nothing can be restored
   bool all_stored = false;                    // the server says that it has written nothing since
+  bool server_answers = true;                 // else its slot and what it has written since are not known
+  bool problems = false;                      // something was found that the next backup or a restore would fail of
   std::optional<RecoveryWork> work;           // with restorable_until
   std::optional<RestoreMeasurement> measured;
   std::chrono::seconds rpo{0};
   std::chrono::seconds rto{0};
 };
 
+/// `unknown`: every objective that can be judged is kept, but the server does not answer.
+enum class Safety { safe, unknown, unsafe };
+
 /// Value type.
 struct Verdict {
+  Safety safety = Safety::unsafe;
   bool recoverable = false;
   std::chrono::microseconds loss{0};      // at most
   std::chrono::microseconds recovery{0};  // about
@@ -37,7 +43,10 @@ struct Verdict {
   std::string basis;                      // what `recovery` rests on
   std::vector<std::string> missed;        // objectives, one line each
   /// "SAFE     if this server died now: lose at most 3 min 12 s, back in about 41 s (measured: ...)".
+  /// "NOT SAFE ..." where an objective is missed or a problem was found, "UNKNOWN  the server cannot be asked; ..."
   std::string headline() const;
+  /// The same without its first word.
+  std::string sentence() const;
 };
 
 /// WAL that one process replays in a second where nothing was measured: a careful figure for data that is not in

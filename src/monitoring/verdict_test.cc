@@ -75,6 +75,25 @@ TEST(Verdict, NamesEachObjectiveThatIsMissed) {
   EXPECT_TRUE(verdict.headline().starts_with("NOT SAFE")) << verdict.headline();
 }
 
+TEST(Verdict, AServerThatDoesNotAnswerIsNotSafeAndNotLost) {
+  auto given = facts();
+  given.server_answers = false;
+  EXPECT_EQ(judge(given).safety, Safety::unknown);
+  EXPECT_EQ(judge(given).headline(),
+            "UNKNOWN  the server cannot be asked; if it is lost: lose at most 3 min, back in about 35 s (estimated)");
+  given.rpo = minutes(2);  // missed whatever the server would say
+  EXPECT_EQ(judge(given).safety, Safety::unsafe);
+  EXPECT_TRUE(judge(given).headline().starts_with("NOT SAFE if this server died now: lose at most 3 min"));
+}
+
+TEST(Verdict, AProblemIsNotSafeThoughObjectivesAreKept) {
+  auto given = facts();
+  given.problems = true;
+  EXPECT_EQ(judge(given).safety, Safety::unsafe);
+  EXPECT_TRUE(judge(given).missed.empty());
+  EXPECT_TRUE(judge(given).headline().starts_with("NOT SAFE if this server died now: ")) << judge(given).headline();
+}
+
 TEST(Verdict, WithoutABackupEverythingIsLost) {
   auto given = facts();
   given.restorable_until.reset();
@@ -109,8 +128,15 @@ TEST(Nagios, StatesAndPerformanceData) {
   given.problems = {"WAL is missing"};
   EXPECT_EQ(to_nagios(given).state, NagiosState::critical);
   given.problems.clear();
-  given.verdict.missed = {"RPO: x"};
+  auto late = facts();
+  late.rpo = minutes(2);
+  given.verdict = judge(late);
   EXPECT_EQ(to_nagios(given).state, NagiosState::critical);
+  auto silent = facts();
+  silent.server_answers = false;
+  given.verdict = judge(silent);
+  EXPECT_EQ(to_nagios(given).state, NagiosState::unknown);
+  EXPECT_TRUE(to_nagios(given).text.starts_with("SPENDSYNC UNKNOWN - the server cannot be asked; if it is lost: "));
 }
 
 TEST(Nagios, WhatCannotBeKnownIsUnknown) {

@@ -81,7 +81,8 @@ void add_database_lines(const RestorePlan& plan, const TimeZone& zone, std::vect
     lines.push_back(fact(
         "WAL", fmt::format("{} to {}", first.file_name(plan.wal.segment_size), last.file_name(plan.wal.segment_size))));
   }
-  lines.push_back(fact("to replay", fmt::format("{} segments", plan.wal_segments)));
+  lines.push_back(
+      fact("to replay", fmt::format("{} WAL segment{}", plan.wal_segments, plan.wal_segments == 1 ? "" : "s")));
   lines.push_back(fact("checksums", target.backup.data_checksums ? "on" : "off"));
 }
 
@@ -98,7 +99,10 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
   lines.push_back(fact("fetch", format_bytes(plan.fetch_bytes)));
   lines.push_back(fact("write", format_bytes(plan.write_bytes)));
   if (plan.restores_database()) lines.push_back(fact("target", plan.paths.data));
-  if (plan.restores_files() && !backup.captured_sets.empty()) lines.push_back(fact("files", plan.paths.files));
+  if (plan.restores_files() && !backup.captured_sets.empty()) {
+    lines.push_back(
+        fact("files", plan.in_place ? "back to their places, by way of " + plan.paths.files : plan.paths.files));
+  }
   if (plan.restores_database()) {
     for (const auto& tablespace : plan.tablespaces) {
       lines.push_back(
@@ -113,7 +117,7 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
     lines.push_back(fact("existing", plan.paths.data + " is rewritten where it differs from the backup"));
   }
   if (plan.existing == Existing::moved_aside) {
-    lines.push_back(fact("existing", fmt::format("{0} is kept as {0}.before-<time>", plan.paths.data)));
+    lines.push_back(fact("kept", fmt::format("the old {0} becomes {0}.before-<time>", plan.paths.data)));
   }
   if (plan.restores_database()) lines.push_back(fact("ends", ending_of(plan)));
   for (const auto& warning : plan.warnings) lines.push_back(fact("warning", warning));

@@ -51,7 +51,7 @@ std::string describe(const RecoveryOutcome& outcome) {
   std::string_view what = outcome.stop_at_commit ? "commit" : "abort";
   switch (outcome.stop) {
     case RecoveryOutcome::Stop::none:
-      return "the end of WAL";
+      return "at the end of WAL";
     case RecoveryOutcome::Stop::before_transaction:
       return fmt::format("before the {} of transaction {}{}", what, outcome.transaction, at);
     case RecoveryOutcome::Stop::after_transaction:

@@ -62,6 +62,7 @@ class Execution {
     if (settings_.put_back) {
       auto lines = TRY_CONTEXT(settings_.put_back(), "putting captured files back");
       report_.notes.insert(report_.notes.end(), lines.begin(), lines.end());
+      if (!exists(plan_.paths.files)) report_.files_directory.clear();
     }
     TRY(target.finish());
     if (plan_.ending == Ending::started && plan_.restores_database()) TRY(start());
@@ -171,7 +172,8 @@ class Execution {
       notes.emplace_back(
           "archive_mode is off in this copy: when it takes over, ALTER SYSTEM RESET archive_mode and restart");
     }
-    notes.emplace_back("replication slots and subscriptions' state are not part of a backup");  // R14
+    notes.emplace_back(
+        "replication slots are not part of a backup: standbys and subscribers need theirs made again");  // R14
     auto pg_ctl = bin_directory_.empty() ? std::string("pg_ctl") : bin_directory_ + "/pg_ctl";
     report_.start_command = fmt::format("{} -D {} start", shell_word(pg_ctl), shell_word(plan_.paths.data));
     if (plan_.ending == Ending::before_recovery) {
@@ -291,7 +293,7 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
     lines.push_back(fact("tablespace", fmt::format("{} in {}", tablespace.oid, tablespace.location)));
   }
   if (!report.files_directory.empty()) {
-    lines.push_back(fact("files", fmt::format("{} ({} files)", report.files_directory, report.data.captured.files)));
+    lines.push_back(fact("files", fmt::format("{}, {} captured", report.files_directory, report.data.captured.files)));
   }
   uint64_t kept = report.data.bytes - std::min(report.data.bytes, report.data.written);
   lines.push_back(
@@ -304,7 +306,8 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
   if (report.recovery) {
     const auto& recovery = *report.recovery;
     lines.push_back(fact("recovered to", report.target));
-    lines.push_back(fact("stopped", recovery.stopped_because));
+    if (recovery.stopped_because != "at " + report.target)
+      lines.push_back(fact("replay ended", recovery.stopped_because));
     lines.push_back(fact("last commit", recovery.last_commit ? fmt::format("{} ({})", format_utc(*recovery.last_commit),
                                                                            zone.format_local(*recovery.last_commit))
                                                              : std::string("none after the backup's end")));

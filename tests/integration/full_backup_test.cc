@@ -295,8 +295,12 @@ TEST_F(FullBackupTest, NeedsNoSuperuserAndNamesTheRightThatIsMissing) {
   server_.psql("ALTER ROLE backup REPLICATION");
   denied = try_backup(by_role);
   EXPECT_KIND(denied, ErrorKind::denied);
-  EXPECT_NE(denied.error().hint().find("pg_backup_start"), std::string::npos) << describe(denied.error());
-  server_.psql("GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO backup");
+  const bool renamed = server_.major_version() >= 15;
+  const std::string start = renamed ? "pg_backup_start" : "pg_start_backup";
+  EXPECT_NE(denied.error().hint().find(start), std::string::npos) << describe(denied.error());
+  server_.psql(renamed ? "GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO backup"
+                       : "GRANT EXECUTE ON FUNCTION pg_start_backup(text, boolean, boolean), "
+                         "pg_stop_backup(boolean, boolean) TO backup");
   EXPECT_OK(try_backup(by_role));
 }
 

@@ -140,7 +140,7 @@ TEST_F(ProgramInPlace, RefusesWhatNobodyConfirmedAndWhatIsAnotherCluster) {
   EXPECT_THAT(unasked.err, HasSubstr("--yes"));
   const auto plan = installation_.run({"restore", "--latest", "--in-place", "--plan"});
   EXPECT_EQ(plan.exit_status, 0) << plan.err;
-  EXPECT_THAT(plan.out, HasSubstr("is kept as " + server_.data_directory() + ".before-"));
+  EXPECT_THAT(plan.out, HasSubstr("becomes " + server_.data_directory() + ".before-"));
   EXPECT_EQ(installation_.run({"restore", "--latest", "--in-place", "--target", "/x", "--yes"}).exit_status, 2);
   EXPECT_EQ(installation_.run({"restore", "--latest", "--yes"}).exit_status, 2);
   EXPECT_EQ(server_.psql("select n from t"), "1") << "the server still runs";

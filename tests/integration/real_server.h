@@ -52,6 +52,8 @@ class RealServer {
   const std::string& directory() const { return directory_.path(); }
   const std::string& data_directory() const { return data_directory_; }
   const std::string& bin_directory() const { return settings_.bin_directory; }
+  /// Asks the running server.
+  int major_version() const { return std::stoi(psql("show server_version_num")) / 10'000; }
   /// Whether Debian's programs that read a server's files (pg_verifybackup, pg_checksums, pg_waldump, pg_basebackup)
   /// are of this server's major version. Those of another version refuse or misread them.
   bool clients_match() const;
