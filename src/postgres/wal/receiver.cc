@@ -88,6 +88,8 @@ class ReceiverSession {
   // ---- one timeline ----
 
   Result<void> start_streaming() {
+    // A standby of 13 or 14 knows the timeline of its WAL only once it has been asked (walsender.c, IdentifySystem).
+    TRY(identify_system(connection_, stop_));
     std::string command = fmt::format("START_REPLICATION SLOT {} PHYSICAL {} TIMELINE {}",
                                       quote_identifier(settings_.slot), received_.to_string(), timeline_.value);
     if (PQsendQuery(pq_, command.c_str()) == 0) return session_error(pq_, "starting replication");
