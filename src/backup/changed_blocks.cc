@@ -4,8 +4,6 @@
 
 namespace spendsync::backup {
 
-using repository::FrameRef;
-using repository::FrameRun;
 using repository::FrameRuns;
 
 ChangedBlocks::ChangedBlocks(const BaseContent& base, repository::FrameWriter& writer, size_t frame_size)
@@ -66,30 +64,12 @@ Result<void> ChangedBlocks::flush() {
   return {};
 }
 
-namespace {
-
-FrameRun part_of(const FrameRef& frame, uint64_t skip, uint64_t length) {
-  FrameRun run;
-  run.source = frame.source;
-  run.pack = frame.pack;
-  run.first_number = frame.number;
-  run.first_offset = frame.offset;
-  run.raw_size = frame.raw_size;
-  run.last_raw_size = frame.raw_size;
-  run.stored_sizes = {frame.stored_size};
-  run.skip = skip;
-  run.length = length;
-  return run;
-}
-
-}  // namespace
-
 Result<FrameRuns> ChangedBlocks::finish() {
   TRY(flush());
   FrameRuns content;
   for (const auto& stretch : stretches_) {
     if (stretch.changed) {
-      content.add_run(part_of(frames_[stretch.frame], stretch.begin, stretch.size));
+      content.add_part(frames_[stretch.frame], stretch.begin, stretch.size);
     } else {
       keep_from_base(base_.entry.content, stretch.begin, stretch.begin + stretch.size, content);
     }

@@ -56,6 +56,13 @@ void FrameRuns::add(const FrameRef& frame) {
   end_offset_ = frame.offset + crypto::kFrameOverhead + frame.stored_size;
 }
 
+void FrameRuns::add_part(const FrameRef& frame, uint64_t skip, uint64_t length) {
+  auto run = run_of(frame);
+  run.skip = skip;
+  run.length = length;
+  add_run(std::move(run));
+}
+
 void FrameRuns::append(FrameRuns&& later) {
   for (auto& run : later.runs_) add_run(std::move(run));
   later.runs_.clear();

@@ -46,6 +46,8 @@ class FrameRuns {
  public:
   /// Adds a whole frame at the end.
   void add(const FrameRef& frame);
+  /// Adds `length` bytes from `skip` of the frame's content at the end.
+  void add_part(const FrameRef& frame, uint64_t skip, uint64_t length);
   /// Adds runs that come after these: how several workers' parts of one file are put together.
   void append(FrameRuns&& later);
   /// Adds a run as it is (with skip and length): for content kept from the base backup.

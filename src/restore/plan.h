@@ -56,7 +56,7 @@ struct RestorePlan {
   WalPlan wal;
   uint64_t wal_segments = 0;  // that recovery is expected to read
   uint64_t wal_bytes = 0;     // stored, of those
-  uint64_t fetch_bytes = 0;   // stored, all
+  uint64_t fetch_bytes = 0;   // stored; what an incremental keeps from its full comes on top
   uint64_t write_bytes = 0;   // of the data directory and captured files
   std::vector<SpaceNeed> space;
   std::vector<std::string> warnings;

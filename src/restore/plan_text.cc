@@ -96,7 +96,8 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
   lines.push_back(fact("backup", fmt::format("{}, ended {}", backup.label.text(), with_local(backup.stopped, zone))));
   if (backup.parent) lines.push_back(fact("based on", backup.parent->text()));
   if (plan.restores_database()) add_database_lines(plan, zone, lines);
-  lines.push_back(fact("fetch", format_bytes(plan.fetch_bytes)));
+  const char* kept = backup.parent ? ", and from the full what has not changed since" : "";
+  lines.push_back(fact("fetch", format_bytes(plan.fetch_bytes) + kept));
   lines.push_back(fact("write", format_bytes(plan.write_bytes)));
   if (plan.restores_database()) lines.push_back(fact("target", plan.paths.data));
   if (plan.restores_files() && !backup.captured_sets.empty()) {

@@ -93,6 +93,20 @@ TEST(Expiry, TakesABackupOffTheListAndItsPacksADayLater) {
   EXPECT_EQ(compare_with_repository(*world.open_for_reading(), world.backups[1]), "");
 }
 
+TEST(Expiry, AFullThatLacksAPackIsNotTheLastGoodOne) {
+  OldWorld world;
+  world.clock.advance(hours(40 * 24));  // all are past their period
+  for (const auto& key : world.memory.keys()) {
+    if (!key.text().starts_with(world.layout->packs_prefix(world.backups[2].summary.label))) continue;
+    MUST(world.memory.remove(key));
+    break;
+  }
+  expire_now(*world.repository);
+  EXPECT_EQ(listed(*world.repository),
+            (std::vector<std::string>{world.backups[1].summary.label.text(), world.backups[2].summary.label.text()}));
+  EXPECT_EQ(compare_with_repository(*world.open_for_reading(), world.backups[1]), "");
+}
+
 TEST(Expiry, ConvergesAfterAKillAtEveryStoreOperation) {
   uint64_t operations = 0;
   for (uint64_t nth = 1;; ++nth) {

@@ -37,6 +37,7 @@ class Inventory {
     Timestamp oldest = Timestamp::max();
     Timestamp newest{};
     uint64_t bytes = 0;
+    uint64_t pack_bytes = 0;
     uint64_t manifest_size = 0;
     std::optional<Timestamp> manifest;   // when it was put
     std::optional<Timestamp> tombstone;  // below tombstones/
@@ -82,6 +83,7 @@ class Inventory {
     folder.bytes += info.size;
     folder.oldest = std::min(folder.oldest, info.created);
     if (type == ObjectType::started || type == ObjectType::pack) folder.newest = std::max(folder.newest, info.created);
+    if (type == ObjectType::pack) folder.pack_bytes += info.size;
     if (type == ObjectType::pin) folder.pins = true;
     if (type == ObjectType::child) {
       const auto child = *Label::parse(rest.substr(rest.rfind('/') + 1));
@@ -148,6 +150,8 @@ class Inventory {
     BackupFact fact = summary ? fact_of(*summary) : BackupFact{};
     fact.label = label;
     if (!summary) fact.damaged = summary.error().message();
+    // What cannot be restored must not pass for the last good full.
+    if (summary && folder.pack_bytes < summary->stored_bytes) fact.damaged = "packs of it are missing or cut short";
     if (folder.pins) {
       auto pins = TRY(repository::read_pins(repository_, label));
       if (!pins.empty()) fact.pinned = pins.front().reason;

@@ -17,8 +17,8 @@ class Expire : public ::testing::Test {
  protected:
   Expire() : server_(RealServerSettings{}), installation_((server_.start(), server_)) {
     library_ = installation_.directory() + "/later.so";
-    MUST(
-        run_checked(Command{{"install", "-m", "0755", SSB_LATER, library_}, {}, {}, {}}, {}, std::chrono::seconds(30)));
+    MUST(run_checked(Command{{"install", "-m", "0755", SSB_CLOCK_AHEAD, library_}, {}, {}, {}}, {},
+                     std::chrono::seconds(30)));
     server_.psql("create table ledger as select i from generate_series(1, 1000) i");
   }
 
@@ -29,7 +29,7 @@ class Expire : public ::testing::Test {
   }
   Command command(std::vector<std::string> arguments) {
     auto command = installation_.command(std::move(arguments));
-    if (later_) command.environment = {{"LD_PRELOAD", library_}, {"TEST_SECONDS_AHEAD", std::to_string(30 * 86400)}};
+    if (later_) command.environment = {{"LD_PRELOAD", library_}, {"CLOCK_AHEAD", std::to_string(30 * 86400)}};
     return command;
   }
   CommandOutput run(std::vector<std::string> arguments) {
