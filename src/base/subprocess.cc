@@ -259,9 +259,11 @@ Result<CommandOutput> run_command(const Command& command, std::stop_token stop, 
   Capture capture{command.arguments[0], Fd(), Fd(), {}};
   pid_t pid = -1;
   if (command.output_file.empty()) {
-    Pipe out = TRY(make_pipe());
+    Pipe out;
+    if (command.output_descriptor < 0) out = TRY(make_pipe());
     Pipe err = TRY(make_pipe());
-    pid = TRY(spawn(command, {out.write_end.get(), err.write_end.get()}));
+    const int target = command.output_descriptor < 0 ? out.write_end.get() : command.output_descriptor;
+    pid = TRY(spawn(command, {target, err.write_end.get()}));
     capture.out = std::move(out.read_end);
     capture.err = std::move(err.read_end);
   } else {

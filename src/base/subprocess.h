@@ -21,6 +21,8 @@ struct Command {
   // Stdout and stderr are appended here (made with mode 0600). Empty: run_command captures them, at most 8 MiB each,
   // and ChildProcess throws them away.
   std::string output_file;
+  // run_command alone: stdout goes to this descriptor, and only stderr is captured. Negative: as said above.
+  int output_descriptor = -1;
 };
 
 struct CommandOutput {

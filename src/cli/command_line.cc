@@ -94,14 +94,18 @@ void add_restore_targets(CLI::App& command, RestoreOptions& options) {
   command.add_flag("--immediate", options.immediate, "stop as soon as the backup is consistent");
 }
 
+void add_selection(CLI::App& command, RestoreOptions& options) {
+  command.add_option("type", options.type, "full, incremental, transaction_logs or point_in_time")
+      ->type_name("full|incremental|transaction_logs|point_in_time");
+  command.add_option("date", options.date, "YYYYMMDD in the configured time zone, or a whole label");
+  command.add_option("point_in_time", options.point_in_time,
+                     "\"YYYY-MM-DD hh:mm:ss\" with an offset or zone, else in the configured one");
+}
+
 void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<RestoreOptions>();
   auto* command = app.add_subcommand("restore", "restore a backup into a new directory and recover it");
-  command->add_option("type", options->type, "full, incremental, transaction_logs or point_in_time")
-      ->type_name("full|incremental|transaction_logs|point_in_time");
-  command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label");
-  command->add_option("point_in_time", options->point_in_time,
-                      "\"YYYY-MM-DD hh:mm:ss\" with an offset or zone, else in the configured one");
+  add_selection(*command, *options);
   command
       ->add_option("--target", options->target, "the data directory to make (default: below restore.target_directory)")
       ->type_name("DIR");
@@ -129,6 +133,51 @@ void add_restore(CLI::App& app, std::optional<CommandOptions>& chosen) {
   add_throttle(*command, options->throttle, "read the repository no faster, as '20 MiB/s'");
   add_system_identifier(*command, options->system_identifier);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
+  command->callback([options, &chosen] { chosen = *options; });
+}
+
+void add_what_to_export(CLI::App& command, ExportOptions& options) {
+  command
+      .add_option("--format", options.format,
+                  "directory (a data directory), tar (one), sql (for psql) or custom (for pg_restore)")
+      ->type_name("directory|tar|sql|custom")
+      ->check(CLI::IsMember({"directory", "tar", "sql", "custom"}))
+      ->required();
+  command.add_option("--output", options.output, "a new file, or the directory to make; - is standard output")
+      ->type_name("FILE")
+      ->required();
+  auto* database = command.add_option("--database", options.database, "sql, custom: the database to dump");
+  command.add_flag("--all-databases", options.all_databases, "sql: every database, with roles and tablespaces")
+      ->excludes(database);
+  command.add_option("--table", options.tables, "sql, custom: this table alone, as pg_dump takes it (repeatable)")
+      ->allow_extra_args(false)
+      ->needs(database);
+  command.add_option("--schema", options.schemas, "sql, custom: this schema alone, as pg_dump takes it (repeatable)")
+      ->allow_extra_args(false)
+      ->needs(database);
+  auto* schema_only = command.add_flag("--schema-only", options.schema_only, "sql, custom: definitions without rows");
+  command.add_flag("--data-only", options.data_only, "sql, custom: rows without definitions")->excludes(schema_only);
+}
+
+void add_work_directory(CLI::App& command, std::optional<std::string>& directory) {
+  command
+      .add_option("--work-directory", directory,
+                  "where the copy is recovered that is thrown away (default: restore.target_directory)")
+      ->type_name("DIR");
+}
+
+void add_export(CLI::App& app, std::optional<CommandOptions>& chosen) {
+  auto options = std::make_shared<ExportOptions>();
+  auto* command = app.add_subcommand(
+      "export", "a backup or a moment as a plain data directory, a tar, or a dump of a database or table");
+  add_selection(*command, options->selection);
+  add_restore_targets(*command, options->selection);
+  add_what_to_export(*command, *options);
+  add_work_directory(*command, options->work_directory);
+  add_throttle(*command, options->selection.throttle, "read the repository no faster, as '20 MiB/s'");
+  add_system_identifier(*command, options->selection.system_identifier);
+  command->add_option("--workers", options->selection.workers, "threads (default: one a core)")
+      ->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });
 }
 
@@ -285,6 +334,7 @@ void add_everything(CLI::App& app, GlobalOptions& global, std::optional<CommandO
   add_backup(app, chosen);
   add_list(app, chosen);
   add_restore(app, chosen);
+  add_export(app, chosen);
   add_verify(app, chosen);
   add_retention(app, chosen);
   add_init(app, chosen);

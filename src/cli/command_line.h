@@ -61,6 +61,18 @@ struct RestoreOptions {
   std::optional<uint64_t> throttle;  // bytes a second
   std::optional<unsigned> workers;
 };
+struct ExportOptions {
+  RestoreOptions selection;  // what is exported, and at which moment
+  std::string format;        // directory, tar, sql or custom
+  std::string output;        // "-": standard output
+  std::string database;
+  bool all_databases = false;
+  std::vector<std::string> tables;
+  std::vector<std::string> schemas;
+  bool schema_only = false;
+  bool data_only = false;
+  std::optional<std::string> work_directory;
+};
 struct VerifyOptions {
   std::string type;
   std::string date;
@@ -134,11 +146,11 @@ struct DemoOptions {
 };
 
 using CommandOptions =
-    std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, VerifyOptions, ExpireOptions,
-                 PinOptions, UnpinOptions, WalPushOptions, WalGetOptions, InitOptions, CheckOptions, StatusOptions,
-                 KeysListOptions, KeysRewrapOptions, KeysKitOptions, KeysImportKitOptions, SlotDropOptions,
-                 ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions, DrTestOptions, ExplainOptions,
-                 CompletionOptions, ManOptions, DemoOptions>;
+    std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, ExportOptions, VerifyOptions,
+                 ExpireOptions, PinOptions, UnpinOptions, WalPushOptions, WalGetOptions, InitOptions, CheckOptions,
+                 StatusOptions, KeysListOptions, KeysRewrapOptions, KeysKitOptions, KeysImportKitOptions,
+                 SlotDropOptions, ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions, DrTestOptions,
+                 ExplainOptions, CompletionOptions, ManOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

@@ -11,6 +11,7 @@ Result<int> run_transaction_logs(const Process& process, const BackupOptions& op
 Result<int> run_cluster_adopt(const Process& process, const ClusterAdoptOptions& options);
 Result<int> run_list(const Process& process, const ListOptions& options);
 Result<int> run_restore(const Process& process, const RestoreOptions& options);
+Result<int> run_export(const Process& process, const ExportOptions& options);
 Result<int> run_verify(const Process& process, const VerifyOptions& options);
 Result<int> run_expire(const Process& process, const ExpireOptions& options);
 Result<int> run_pin(const Process& process, const PinOptions& options);

@@ -46,6 +46,9 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                [&](const RestoreOptions& o) {
                                  return Named{"restore", [&] { return run_restore(process, o); }};
                                },
+                               [&](const ExportOptions& o) {
+                                 return Named{"export", [&] { return run_export(process, o); }};
+                               },
                                [&](const VerifyOptions& o) {
                                  return Named{"verify", [&] { return run_verify(process, o); }};
                                },

@@ -13,24 +13,6 @@
 namespace spendsync::cli {
 namespace {
 
-restore::RequestWords words_of(const RestoreOptions& options) {
-  restore::RequestWords words;
-  words.type = options.type;
-  words.date = options.date;
-  words.point_in_time = options.point_in_time;
-  words.latest = options.latest;
-  words.target_lsn = options.target_lsn;
-  words.target_xid = options.target_xid;
-  words.target_name = options.target_name;
-  words.target_timeline = options.target_timeline;
-  words.immediate = options.immediate;
-  words.files_only = options.files_only;
-  words.database_only = options.database_only;
-  words.start = options.start;
-  words.no_start = options.no_start;
-  return words;
-}
-
 /// A worker waits for its direct write: half of them decompress meanwhile. Bounded, since each holds about 8 MiB.
 unsigned restore_workers(const Wiring& wiring, std::optional<unsigned> asked) {
   unsigned cores = wiring.workers(asked);
@@ -66,29 +48,41 @@ Result<restore::PrepareSettings> prepare_settings_for(const Wiring& wiring, cons
   return settings;
 }
 
-struct Chosen {
-  std::unique_ptr<repository::Repository> repository;
-  restore::RestorePlan plan;
-};
+}  // namespace
 
-/// The present server's backups serve first; where they cannot, those of the servers it has adopted.
-Result<Chosen> choose_folder(const Process& process, Wiring& wiring, const RestoreOptions& options,
-                             const restore::RestoreRequest& request, const restore::PrepareSettings& prepare) {
+restore::RequestWords request_words(const RestoreOptions& options) {
+  restore::RequestWords words;
+  words.type = options.type;
+  words.date = options.date;
+  words.point_in_time = options.point_in_time;
+  words.latest = options.latest;
+  words.target_lsn = options.target_lsn;
+  words.target_xid = options.target_xid;
+  words.target_name = options.target_name;
+  words.target_timeline = options.target_timeline;
+  words.immediate = options.immediate;
+  words.files_only = options.files_only;
+  words.database_only = options.database_only;
+  words.start = options.start;
+  words.no_start = options.no_start;
+  return words;
+}
+
+Result<ChosenRestore> choose_restore(const Process& process, Wiring& wiring, const RestoreOptions& options,
+                                     const restore::RestoreRequest& request, const restore::PrepareSettings& prepare) {
   auto folders = TRY(open_cluster_folders(wiring, options.system_identifier));
   std::optional<Error> first;
   for (auto& folder : folders) {
     auto plan = restore::prepare_restore(*folder, request, prepare, process.stop);
     if (plan) {
       if (first) process.output.line("from a backup of " + describe_earlier(*folder));
-      return Chosen{std::move(folder), *std::move(plan)};
+      return ChosenRestore{std::move(folder), *std::move(plan)};
     }
     if (!plan.error().is(ErrorKind::not_found)) return std::move(plan).error();
     if (!first) first = std::move(plan).error();
   }
   return *std::move(first);
 }
-
-}  // namespace
 
 Result<restore::ExecuteSettings> execute_settings(const Wiring& wiring, const RestoreOptions& options,
                                                   const std::string& program) {
@@ -137,10 +131,11 @@ Result<void> check_plan_id(const RestoreOptions& options, const restore::Restore
           plan.id);
 }
 
-int print_report(const Process& process, const restore::RestoreReport& report, const TimeZone& zone, Json fields) {
+int print_report(const Process& process, const restore::RestoreReport& report, const TimeZone& zone, Json fields,
+                 const std::string& command) {
   for (const auto& line : restore::to_lines(report, zone)) process.output.line(line);
   const int code = report.complete() ? kDone : kIncomplete;
-  process.output.summary("restore", std::move(fields), code);
+  process.output.summary(command, std::move(fields), code);
   return code;
 }
 
@@ -149,11 +144,11 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::restores));
   wiring->limit_rates({.download = options.throttle.value_or(0)});
   const auto& zone = wiring->config().schedules.timezone;
-  const auto request = TRY(restore::parse_request(words_of(options), zone));
+  const auto request = TRY(restore::parse_request(request_words(options), zone));
   if (options.in_place) return run_restore_in_place(process, *wiring, options, request);
 
   const auto prepare = TRY(prepare_settings_for(*wiring, options));
-  const auto chosen = TRY(choose_folder(process, *wiring, options, request, prepare));
+  const auto chosen = TRY(choose_restore(process, *wiring, options, request, prepare));
   const auto& plan = chosen.plan;
   print_plan(process, plan, zone);
   if (options.plan_only) {

@@ -90,6 +90,7 @@ std::map<std::string, std::string> recovery_server_settings(const repository::Ma
       {"hot_standby", "on"},
       {"restart_after_crash", "off"},
       {"autovacuum", "off"},
+      {"max_logical_replication_workers", "0"},  // its subscriptions would consume the original's slots
       {"shared_preload_libraries", ""},
       {"session_preload_libraries", ""},
       {"local_preload_libraries", ""},

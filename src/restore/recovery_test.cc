@@ -34,6 +34,7 @@ TEST(RecoveryServerSettings, KeepTheCopyToItselfAndLargeEnough) {
                             {"shared_preload_libraries", "no_such_library"}};
   auto settings = recovery_server_settings(backup, 15);
   EXPECT_EQ(settings.at("archive_mode"), "off");
+  EXPECT_EQ(settings.at("max_logical_replication_workers"), "0");
   EXPECT_EQ(settings.at("hot_standby"), "on");
   EXPECT_EQ(settings.at("max_connections"), "321");
   EXPECT_EQ(settings.at("wal_level"), "logical");

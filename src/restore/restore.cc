@@ -8,23 +8,13 @@
 
 #include "base/subprocess.h"
 #include "postgres/installation.h"
+#include "restore/shell_word.h"
 
 namespace spendsync::restore {
 
 namespace {
 
 constexpr std::chrono::seconds kStartTimeout(3600);  // pg_ctl's own limit is given to it as well
-
-std::string shell_word(const std::string& text) {
-  bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("/._-+:,@=").find(c) != std::string_view::npos;
-  });
-  if (plain) return text;
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 /// The copy must not archive into the original's repository, where its history would mislead later recoveries (A7).
 std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan,

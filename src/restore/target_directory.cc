@@ -61,8 +61,8 @@ Result<Marker> parse_marker(const std::string& path) {
 /// What a restore may find of its own before it has written anything.
 bool is_own_file(const std::string& name) { return name == kUnfinishedMarker || name == kInPlaceFile; }
 
-/// The postmaster that a killed restore left behind: its id from postmaster.pid, believed only while that process has
-/// the data directory as its working directory, as every postmaster has.
+}  // namespace
+
 Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop) {
   auto text = TRY(read_text_file(data + "/postmaster.pid"));
   pid_t pid = 0;
@@ -85,8 +85,6 @@ Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop
   }
   return {};
 }
-
-}  // namespace
 
 Result<TargetDirectory> TargetDirectory::claim(Settings settings, Log& log, std::stop_token stop) {
   TargetDirectory target(std::move(settings));

@@ -64,6 +64,11 @@ class TargetDirectory {
 /// Errors: refused when neither tells.
 Result<SystemIdentifier> identify_data_directory(const std::string& data_directory);
 
+/// Ends the server that a killed run of this program left on `data`: the process that postmaster.pid names, believed
+/// only while it has the data directory as its working directory, as every postmaster has. Errors: refused when it is
+/// another's; conflict when it does not end; cancelled.
+Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop);
+
 /// Absolute, without "." , ".." and doubled slashes; relative paths are taken from the working directory.
 /// Errors: refused for "/", and for paths with a line end or backslash, which tablespace_map cannot hold everywhere.
 Result<std::string> normalize_target(const std::string& path);

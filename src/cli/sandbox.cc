@@ -1,0 +1,43 @@
+#include "cli/sandbox.h"
+
+#include "cli/cluster_folders.h"
+#include "cli/service_user.h"
+#include "postgres/connection_role.h"
+
+namespace spendsync::cli {
+
+Result<Sandbox> plan_sandbox(const Process& process, Wiring& wiring, const RestoreOptions& selection,
+                             const SandboxSettings& settings) {
+  auto words = request_words(selection);
+  words.database_only = true;
+  const auto request = TRY(restore::parse_request(words, wiring.config().schedules.timezone));
+  auto parent = TRY(absolute_path(settings.work_directory.value_or(wiring.config().restore.target_directory)));
+  auto made = TRY(restore::SandboxDirectory::make(parent, process.clock, process.log, process.stop));
+  auto directory = std::make_unique<restore::SandboxDirectory>(std::move(made));
+  auto prepare = prepare_settings(wiring);
+  prepare.target = directory->data_directory();
+  auto chosen = TRY(choose_restore(process, wiring, selection, request, prepare));
+  TRY(restore::check_space(chosen.plan));
+  return Sandbox{std::move(directory), std::move(chosen.repository), std::move(chosen.plan), std::nullopt};
+}
+
+Result<void> recover_in(Sandbox& sandbox, const Process& process, Wiring& wiring, const RestoreOptions& selection,
+                        const SandboxSettings& settings, Progress& progress) {
+  // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
+  auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-sandbox-"));
+  const auto program = TRY(reachable_program(directory.path()));
+  auto execute = TRY(execute_settings(wiring, selection, program));
+  execute.make_configuration = settings.make_configuration;
+  const auto broker = TRY(provide_escrow_key(process, wiring, selection, directory.path(), execute));
+  auto cluster = TRY(restore::RecoveredCluster::make(*sandbox.repository, *sandbox.directory, sandbox.plan, execute,
+                                                     progress, process.stop));
+  sandbox.cluster.emplace(std::move(cluster));
+  return ok();
+}
+
+std::vector<std::string> known_roles(const Wiring& wiring) {
+  auto role = postgres::role_of(wiring.config().database.connection);
+  return role ? std::vector<std::string>{*role} : std::vector<std::string>{};
+}
+
+}  // namespace spendsync::cli
