@@ -159,8 +159,8 @@ void add_what_to_export(CLI::App& command, ExportOptions& options) {
   command.add_flag("--data-only", options.data_only, "sql, custom: rows without definitions")->excludes(schema_only);
 }
 
-void add_work_directory(CLI::App& command, std::optional<std::string>& directory) {
-  command
+CLI::Option* add_work_directory(CLI::App& command, std::optional<std::string>& directory) {
+  return command
       .add_option("--work-directory", directory,
                   "where the copy is recovered that is thrown away (default: restore.target_directory)")
       ->type_name("DIR");
@@ -188,6 +188,10 @@ void add_verify(CLI::App& app, std::optional<CommandOptions>& chosen) {
       ->type_name(kBackupTypes)
       ->required();
   command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label")->required();
+  auto* restored = command->add_flag(
+      "--restore", options->restore,
+      "then recover it in a sandbox and run pg_checksums, pg_amcheck and pg_visibility's checks there");
+  add_work_directory(*command, options->work_directory)->needs(restored);
   add_system_identifier(*command, options->system_identifier);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
   command->callback([options, &chosen] { chosen = *options; });

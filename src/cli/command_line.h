@@ -76,6 +76,8 @@ struct ExportOptions {
 struct VerifyOptions {
   std::string type;
   std::string date;
+  bool restore = false;
+  std::optional<std::string> work_directory;
   std::optional<std::string> system_identifier;
   std::optional<unsigned> workers;
 };

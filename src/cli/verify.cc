@@ -6,6 +6,7 @@
 #include "cli/exit_code.h"
 #include "cli/page_failures.h"
 #include "cli/selection.h"
+#include "cli/verify_restore.h"
 #include "repository/verify_objects.h"
 
 namespace spendsync::cli {
@@ -124,7 +125,7 @@ Json page_failures(const Catalog& catalog, const std::vector<Label>& labels) {
 }  // namespace
 
 Result<int> run_verify(const Process& process, const VerifyOptions& options) {
-  auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
+  auto wiring = TRY(Wiring::open(process, options.restore ? Wiring::Access::restores : Wiring::Access::reads));
   const auto selection = TRY(DateSelection::parse(options.type, options.date, wiring->config().schedules.timezone));
   auto folders = TRY(open_cluster_folders(*wiring, options.system_identifier));
   auto selected = TRY(select_in(folders, selection, process.stop));
@@ -150,8 +151,14 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options) {
 
   print(process.output, report, labels.size());
   print_page_failures(process.output, catalog, labels);
-  const int code = report.clean() ? kDone : kDamaged;
-  process.output.summary("verify", to_json(report, labels).set("page_failures", page_failures(catalog, labels)), code);
+  auto fields = to_json(report, labels).set("page_failures", page_failures(catalog, labels));
+  int code = report.clean() ? kDone : kDamaged;
+  if (options.restore && report.clean()) {
+    const auto proofs = TRY(prove_restorable(process, *wiring, options, labels));
+    fields.set("proofs", proofs_json(proofs));
+    code = exit_code_of(proofs);
+  }
+  process.output.summary("verify", std::move(fields), code);
   return code;
 }
 

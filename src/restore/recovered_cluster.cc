@@ -81,6 +81,7 @@ Result<ServerProcess::Settings> RecoveredCluster::server_settings() {
     socket_elsewhere_.emplace(std::move(made));
     server.socket_directory = socket_elsewhere_->path();
   }
+  socket_directory_ = server.socket_directory;
   server.settings = recovery_server_settings(backup_, backup_.major_version);
   server.settings["config_file"] = scratch_ + "/postgresql.conf";
   server.settings["hba_file"] = scratch_ + "/pg_hba.conf";
@@ -115,6 +116,10 @@ Result<std::string> RecoveredCluster::find_superuser(const std::vector<std::stri
 
 std::string RecoveredCluster::connection_string(const std::string& database) const {
   return server_->connection_string(database, superuser_);
+}
+
+std::vector<std::string> RecoveredCluster::client_options() const {
+  return {"--host=" + socket_directory_, fmt::format("--port={}", kPort), "--username=" + superuser_};
 }
 
 Result<Connection> RecoveredCluster::connect(const std::string& database, std::stop_token stop) const {

@@ -27,6 +27,8 @@ class RecoveredCluster {
 
   /// libpq keywords, as a superuser that may do anything. Requires: started.
   std::string connection_string(const std::string& database) const;
+  /// The same for PostgreSQL's programs: --host, --port, --username.
+  std::vector<std::string> client_options() const;
   Result<postgres::Connection> connect(const std::string& database, std::stop_token stop) const;
   /// Databases that take connections, by name. Requires: started.
   Result<std::vector<std::string>> databases(std::stop_token stop) const;
@@ -54,6 +56,7 @@ class RecoveredCluster {
   std::string bin_directory_;
   RestoreReport report_;
   std::optional<TemporaryDirectory> socket_elsewhere_;
+  std::string socket_directory_;
   std::string superuser_;
   std::string maintenance_database_;
   std::optional<postgres::ServerProcess> server_;
