@@ -113,6 +113,16 @@ TEST_F(SubprocessTest, SignalsHaveTheirDefaultActionInTheChild) {
   EXPECT_THAT(out, testing::ContainsRegex("SigIgn:\t[0-9a-f]{7}[01][08]0000000"));
 }
 
+TEST_F(SubprocessTest, WritesToTheDescriptorItIsGivenAndCapturesStderrAlone) {
+  const auto file = MUST(open_file(path("stream"), O_RDWR | O_CREAT));
+  auto command = shell("echo before; echo said >&2; echo after");
+  command.output_descriptor = file.get();
+  const auto output = MUST(run_command(command, {}, std::chrono::seconds(10)));
+  EXPECT_EQ(output.out, "");
+  EXPECT_EQ(output.err, "said\n");
+  EXPECT_EQ(MUST(read_text_file(path("stream"))), "before\nafter\n");
+}
+
 TEST_F(SubprocessTest, RunsInTheDirectoryAndAppendsToTheFileItIsTold) {
   Command command = shell("pwd; echo again >&2");
   command.working_directory = directory_.path();

@@ -157,6 +157,8 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options) {
     const auto proofs = TRY(prove_restorable(process, *wiring, options, labels));
     fields.set("proofs", proofs_json(proofs));
     code = exit_code_of(proofs);
+  } else if (options.restore) {
+    process.output.line("not recovered: what is damaged above comes first");
   }
   process.output.summary("verify", std::move(fields), code);
   return code;

@@ -45,6 +45,7 @@ class ProgramExport : public ::testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
+  bool has_pg_dump() const { return exists(server_.bin_directory() + "/pg_dump"); }
   std::string as_shell(const std::string& script) const { return server_.run({"/bin/sh", "-c", script}); }
   /// Nothing of a sandbox is left, not even a server's socket.
   void expect_no_sandbox() const {
@@ -58,6 +59,7 @@ class ProgramExport : public ::testing::Test {
 };
 
 TEST_F(ProgramExport, BringsOneDroppedTableBackAsSqlAndAsCustomDump) {
+  if (!has_pg_dump()) GTEST_SKIP() << "no pg_dump beside this server";
   installation_.must_run({"backup", "full"});
   server_.psql("insert into orders values (5001, 'the last one')");
   const auto digest = server_.psql(kDigest);
@@ -90,6 +92,7 @@ TEST_F(ProgramExport, BringsOneDroppedTableBackAsSqlAndAsCustomDump) {
 }
 
 TEST_F(ProgramExport, WritesToStandardOutputAndKeepsEverythingElseAway) {
+  if (!has_pg_dump()) GTEST_SKIP() << "no pg_dump beside this server";
   installation_.must_run({"backup", "full"});
   const auto output = installation_.run(latest("sql", "-", {"--database", "postgres", "--table", "customers"}));
   ASSERT_EQ(output.exit_status, 0) << output.err;
@@ -103,9 +106,22 @@ TEST_F(ProgramExport, WritesToStandardOutputAndKeepsEverythingElseAway) {
   EXPECT_THAT(all.out, HasSubstr("PostgreSQL database cluster dump"));
   EXPECT_THAT(all.out, HasSubstr("CREATE TABLE public.orders"));
   EXPECT_THAT(all.out, Not(HasSubstr("COPY public.orders")));
+
+  Words words{"/bin/sh",
+              "-c",
+              "exec \"$0\" \"$@\" > /dev/full",
+              installation_.program(),
+              "--config",
+              installation_.config_file()};
+  for (const auto& word : latest("custom", "-", {"--database", "postgres"})) words.push_back(word);
+  const auto no_room = MUST(run_command(server_.command(words), {}, std::chrono::seconds(120)));
+  EXPECT_EQ(no_room.exit_status, 1) << no_room.err;
+  EXPECT_THAT(no_room.err, HasSubstr("No space left on device"));
+  expect_no_sandbox();
 }
 
 TEST_F(ProgramExport, TellsTheNearestNamesOfWhatIsNotThereAndLeavesNoFile) {
+  if (!has_pg_dump()) GTEST_SKIP() << "no pg_dump beside this server";
   installation_.must_run({"backup", "full"});
   const auto refused = [&](const Words& what, int exit_code, const std::string& message, const std::string& hint) {
     const auto output = installation_.run(latest("sql", path("out.sql"), what));
@@ -166,6 +182,7 @@ TEST_F(ProgramExport, WritesADataDirectoryAndATarThatStart) {
 
 /// Waits until the sandbox's recovery has begun, then ends the program with the signal.
 TEST_F(ProgramExport, LeavesNothingWhenItIsStoppedAndClearsUpWhatAKilledRunLeft) {
+  if (!has_pg_dump()) GTEST_SKIP() << "no pg_dump beside this server";
   server_.psql("insert into orders select i, repeat('x', 500) from generate_series(10001, 60000) i");
   installation_.must_run({"backup", "full"});
   const auto sandbox_server = [&]() -> std::string {

@@ -36,6 +36,7 @@ class ExportTranscript : public ::testing::Test {
 
 TEST_F(ExportTranscript, IsWhatTheProgramPrints) {
   if (geteuid() != 0) GTEST_SKIP() << "the page shows it as root";
+  if (!exists(server_.bin_directory() + "/pg_dump")) GTEST_SKIP() << "no pg_dump beside this server";
   installation_.must_run({"backup", "full"});
   shop("insert into orders values (20001, 7)");
   server_.psql("select pg_create_restore_point('before release 42')");

@@ -50,6 +50,7 @@ class Scene {
     MUST(write_at(fd, offset, as_bytes(bytes), path));
     server_.start();
   }
+  bool has(const std::string& program) const { return exists(server_.bin_directory() + "/" + program); }
   void expect_no_sandbox() const {
     const auto restored = installation_.directory() + "/restored";
     ASSERT_TRUE(exists(restored));
@@ -65,7 +66,7 @@ class Scene {
 
 TEST(VerifyRestore, ProvesAGoodBackupAndLeavesNothing) {
   Scene scene(true);
-  if (scene.server().major_version() < 14) GTEST_SKIP() << "pg_amcheck is there since 14";
+  if (!scene.has("pg_amcheck")) GTEST_SKIP() << "no pg_amcheck (there since 14) beside this server";
   scene.installation().must_run({"backup", "full"});
   const auto output = scene.verify({"--restore"});
   EXPECT_EQ(output.exit_status, 0) << output.out << output.err;
@@ -74,6 +75,13 @@ TEST(VerifyRestore, ProvesAGoodBackupAndLeavesNothing) {
   EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_amcheck    [1-9][0-9]+ relations checked, 0 finding"));
   EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_visibility [1-9][0-9]+ tables checked, 0 finding"));
   scene.expect_no_sandbox();
+
+  const auto summary =
+      scene.installation().must_summarize({"verify", "full", TimeZone::utc().day_of(SystemClock().now()), "--restore"});
+  const auto* proofs = MUST(summary.array_of("proofs"));
+  ASSERT_EQ(proofs->size(), 1u);
+  EXPECT_TRUE(MUST(proofs->front().boolean("proven")));
+  EXPECT_EQ(MUST(proofs->front().array_of("checks"))->size(), 3u);
 
   auto child = MUST(ChildProcess::start(
       scene.installation().command({"verify", "full", TimeZone::utc().day_of(SystemClock().now()), "--restore"})));
@@ -86,10 +94,19 @@ TEST(VerifyRestore, ProvesAGoodBackupAndLeavesNothing) {
   ::kill(program_of(child.pid()), SIGTERM);
   EXPECT_EQ(MUST(child.wait({}, std::chrono::seconds(60))), 143);
   scene.expect_no_sandbox();
+
+  // What cannot be read back is not recovered either.
+  scene.server().run({"/bin/sh", "-c",
+                      fmt::format("f=$(find {} -type f -size +200k | head -n 1) && chmod u+w $f && truncate -s -1 $f",
+                                  scene.installation().repository_path())});
+  const auto damaged = scene.verify({"--restore"});
+  EXPECT_EQ(damaged.exit_status, 8) << damaged.out << damaged.err;
+  EXPECT_THAT(damaged.out, HasSubstr("not recovered: what is damaged above comes first"));
 }
 
 TEST(VerifyRestore, TellsAPageThatWasDamagedInTheSourceAlready) {
   Scene scene(true);
+  if (!scene.has("pg_checksums")) GTEST_SKIP() << "no pg_checksums beside this server";
   scene.damage("orders", 3 * kPageSize + 4000, "not what was written here");
   scene.installation().run({"backup", "full"});
   const auto ordinary = scene.verify();
@@ -101,12 +118,13 @@ TEST(VerifyRestore, TellsAPageThatWasDamagedInTheSourceAlready) {
   EXPECT_THAT(output.out, ::testing::ContainsRegex(
                               "DAMAGED       database postgres, relation public.orders: block 3 of base/[0-9/]+ does "
                               "not match its checksum .was already so in the source when it was backed up"));
+  EXPECT_THAT(output.out, HasSubstr("next          mend the source")) << "no finding is new";
   scene.expect_no_sandbox();
 }
 
 TEST(VerifyRestore, FindsAnIndexThatIsWrongThoughItsBytesAreAsBackedUp) {
   Scene scene(false);
-  if (scene.server().major_version() < 14) GTEST_SKIP() << "pg_amcheck is there since 14";
+  if (!scene.has("pg_amcheck")) GTEST_SKIP() << "no pg_amcheck (there since 14) beside this server";
   // The key of the tuple at the end of the first leaf, behind its header of 8 bytes; the page ends in 16 special bytes.
   scene.damage("orders_pkey", 2 * kPageSize - 16 - 16 + 8, std::string("\x00\x00\x00\x70", 4));
   scene.installation().must_run({"backup", "full"});
@@ -121,6 +139,7 @@ TEST(VerifyRestore, FindsAnIndexThatIsWrongThoughItsBytesAreAsBackedUp) {
 
 TEST(VerifyRestore, NamesTheToolThatIsMissingAndWhatWasNotChecked) {
   Scene scene(true);
+  if (!scene.has("pg_amcheck")) GTEST_SKIP() << "no contrib modules beside this server";
   scene.installation().must_run({"backup", "full"});
   const auto tools = scene.server().make_directory("tools");
   scene.server().run({"/bin/sh", "-c",
