@@ -1,5 +1,7 @@
 #include "cli/sandbox.h"
 
+#include <sys/un.h>
+
 #include "cli/cluster_folders.h"
 #include "cli/service_user.h"
 #include "postgres/connection_role.h"
@@ -24,11 +26,19 @@ Result<Sandbox> plan_sandbox(const Process& process, Wiring& wiring, const Resto
 Result<void> recover_in(Sandbox& sandbox, const Process& process, Wiring& wiring, const RestoreOptions& selection,
                         const SandboxSettings& settings, Progress& progress) {
   // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
-  auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-sandbox-"));
-  const auto program = TRY(reachable_program(directory.path()));
+  // It lies in the sandbox, so that it goes with it, unless the path is too long for the socket that lends keys.
+  auto directory = sandbox.directory->path() + "/program";
+  std::optional<TemporaryDirectory> elsewhere;
+  if (directory.size() + sizeof("/keys") > sizeof(sockaddr_un::sun_path)) {
+    auto made = TRY(TemporaryDirectory::create("/tmp", "ssb-sandbox-"));
+    elsewhere.emplace(std::move(made));
+    directory = elsewhere->path();
+  }
+  TRY(make_directories(directory, 0700));
+  const auto program = TRY(reachable_program(directory));
   auto execute = TRY(execute_settings(wiring, selection, program));
   execute.make_configuration = settings.make_configuration;
-  const auto broker = TRY(provide_escrow_key(process, wiring, selection, directory.path(), execute));
+  const auto broker = TRY(provide_escrow_key(process, wiring, selection, directory, execute));
   auto cluster = TRY(restore::RecoveredCluster::make(*sandbox.repository, *sandbox.directory, sandbox.plan, execute,
                                                      progress, process.stop));
   sandbox.cluster.emplace(std::move(cluster));
