@@ -149,11 +149,14 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_log_event(const WalRe
 
 CommitScanner::CommitScanner(Settings settings) : state_(std::make_unique<State>(settings)) {}
 CommitScanner::CommitScanner(CommitScanner&&) noexcept = default;
+CommitScanner& CommitScanner::operator=(CommitScanner&&) noexcept = default;
 CommitScanner::~CommitScanner() = default;
 
 Result<void> CommitScanner::feed(SegmentName name, ByteView content,
-                                 const std::function<Result<void>(const WalEvent&)>& visit) {
+                                 const std::function<Result<void>(const WalEvent&)>& visit,
+                                 const WalRecordReader::Visitor& see) {
   return state_->reader.feed(name, content, [&](const WalRecord& record) -> Result<void> {
+    if (see) TRY(see(record));
     if (record.resource_manager > kTransactionResource) return {};
     std::optional<WalEvent> event = TRY(state_->find_event(record));
     if (!event) return {};
