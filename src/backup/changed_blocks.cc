@@ -33,7 +33,7 @@ bool ChangedBlocks::is_unchanged(ByteView block, uint64_t offset) const {
   return base_.hasher.hash(block) == base_.hashes[index];
 }
 
-void ChangedBlocks::keep(uint64_t offset, size_t size) {
+void ChangedBlocks::keep(uint64_t offset, uint64_t size) {
   if (!stretches_.empty() && !stretches_.back().changed && stretches_.back().begin + stretches_.back().size == offset) {
     stretches_.back().size += size;
     return;

@@ -25,6 +25,8 @@ class ChangedBlocks {
 
   /// The next bytes of the file. `offset` is a multiple of the block size, and all but the last piece are too.
   Result<void> add(ByteView bytes, uint64_t offset);
+  /// The next bytes of the file are the base's, as is known without reading them. Whole blocks within the base.
+  void keep(uint64_t offset, uint64_t size);
   /// The content of the range.
   Result<repository::FrameRuns> finish();
   uint64_t stored_bytes() const { return stored_bytes_; }
@@ -37,7 +39,6 @@ class ChangedBlocks {
     size_t frame = 0;  // index in frames_, where it changed
   };
   bool is_unchanged(ByteView block, uint64_t offset) const;
-  void keep(uint64_t offset, size_t size);
   Result<void> store(ByteView block);
   Result<void> flush();
 

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "backup/captured_copy.h"
+#include "backup/changed_since.h"
 #include "backup/incremental_base.h"
 #include "backup/run_lock.h"
 #include "backup/server_check.h"
@@ -98,6 +99,8 @@ class DatabaseBackup::Steps {
   Result<void> begin_run();
   Result<repository::LockDomain> lock_domain();
   repository::BackupRun::Settings run_settings() const;
+  Result<void> ask_wal_for_changes();
+  std::string why_not_by_wal() const;
   Result<void> create_copier();
   Result<void> copy_files();
   Result<void> feed_data_directory(const FileCopier::Add& add);
@@ -138,6 +141,7 @@ class DatabaseBackup::Steps {
   // In this order: the session ends before the copier goes, and that before the run that it writes to.
   std::unique_ptr<repository::Repository> repository_;
   IncrementalBase base_;
+  std::optional<postgres::WalChangeSet> changes_;  // since the full; empty: compare everything
   std::unique_ptr<repository::BackupRun> run_;
   std::unique_ptr<FileCopier> copier_;
   std::optional<postgres::BackupSession> session_;
@@ -307,7 +311,44 @@ Result<void> DatabaseBackup::Steps::begin() {
     return Error(ErrorKind::conflict, "the standby was promoted while the backup began").with_hint("run it again");
   }
   started_ = session_->started();
+  TRY(ask_wal_for_changes());
   return create_copier();
+}
+
+/// What is not told is found by comparing every page, as without it.
+Result<void> DatabaseBackup::Steps::ask_wal_for_changes() {
+  if (!base_.files || !settings_.changes_from_wal) return {};
+  progress().begin_phase("reading change maps", 0);
+  auto why_not = why_not_by_wal();
+  if (why_not.empty()) {
+    const auto& info = server_->info;
+    repository::WalArchive archive(*repository_, {settings_.compression});
+    auto found = TRY(find_changes(archive,
+                                  {.from = base_.files->summary().start,
+                                   .until = session_->start_lsn(),
+                                   .segment_size = info.wal_segment_size,
+                                   .major_version = server_->major(),
+                                   .system_identifier = info.system_identifier,
+                                   .wal_directory = info.data_directory + "/pg_wal",
+                                   .local_bytes_max = std::max<uint64_t>(expected_bytes_, 1u << 30)},
+                                  stop_));
+    log().info("change maps",
+               {{"maps", std::to_string(found.maps)}, {"segments", std::to_string(found.segments_read)}});
+    changes_ = std::move(found.changes);
+    why_not = std::move(found.why_not);
+  }
+  report_.found_by_wal = changes_.has_value();
+  if (!changes_) notice("every page is compared, as WAL does not tell what changed: " + why_not);
+  return {};
+}
+
+std::string DatabaseBackup::Steps::why_not_by_wal() const {
+  const auto& full = base_.files->summary();
+  if (!base_.doubts.empty()) return base_.doubts.front();
+  if (full.start.timeline != full.stop.timeline) return "the full went over a timeline switch";
+  if (full.from_standby) return "the full was taken from a standby";
+  if (server_->info.in_recovery) return "the server is a standby";
+  return {};
 }
 
 Result<void> DatabaseBackup::Steps::create_copier() {
@@ -320,8 +361,9 @@ Result<void> DatabaseBackup::Steps::create_copier() {
   settings.range.pages.backup_start = session_->start_lsn();
   settings.range.pages.newest_lsn = [this] { return newest_lsn(); };
   settings.trust_identity = base_.doubts.empty();
-  copier_ = TRY(FileCopier::create(std::move(settings), {*run_, clock(), log(), progress(), base_.files.get()},
-                                   copier_notices()));
+  copier_ = TRY(FileCopier::create(
+      std::move(settings), {*run_, clock(), log(), progress(), base_.files.get(), changes_ ? &*changes_ : nullptr},
+      copier_notices()));
   return {};
 }
 
@@ -469,6 +511,7 @@ Result<void> DatabaseBackup::Steps::deliver_wal(repository::WalArchive& archive)
   settings.major_version = server_->major();
   settings.system_identifier = info.system_identifier;
   settings.delivery_timeout = settings_.delivery_timeout;
+  settings.change_maps = settings_.changes_from_wal;
   WalDelivery delivery(std::move(settings), {archive, clock(), log(), progress()});
   auto until = stopped_.stop;
   if (info.in_recovery) {
@@ -544,6 +587,7 @@ void DatabaseBackup::Steps::fill_report(const repository::ManifestSummary& summa
   report_.stored_bytes = summary.stored_bytes;
   report_.kept_bytes = stats.kept_bytes;
   report_.unread_files = stats.unread_files;
+  report_.unread_bytes = stats.unread_bytes;
   report_.reused_bytes = run_->progress().reused_bytes;
   report_.files = summary.files;
   report_.vanished = stats.vanished;

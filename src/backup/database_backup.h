@@ -33,7 +33,9 @@ struct DatabaseBackupReport {
   uint64_t stored_bytes = 0;                // of the backup's packs
   std::optional<repository::Label> parent;  // of an incremental: its full
   uint64_t kept_bytes = 0;                  // of source_bytes, what the full holds
-  uint64_t unread_files = 0;                // known to be the full's by inode, size and times
+  uint64_t unread_files = 0;                // known to be the full's without reading them
+  uint64_t unread_bytes = 0;                // of source_bytes, known to be the full's without reading them
+  bool found_by_wal = false;                // WAL told which blocks changed
   std::vector<std::string> doubts;          // why every file was read all the same
   bool resumed = false;                     // an interrupted run was taken up again
   uint64_t reused_bytes = 0;                // of stored_bytes, what that run had sent
@@ -77,6 +79,7 @@ class DatabaseBackup {
     bool resume = true;                        // of a full: an unfinished one that nothing works on any more
     std::chrono::hours resume_age_max{48};     // older ones are left to expiry
     std::chrono::seconds resume_lock_wait{3};  // for the server to notice that the interrupted run's client has gone
+    bool changes_from_wal = false;             // ask WAL what changed, and store change maps with it
     std::string host;
     std::string tool_version;
   };

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <variant>
 
+#include "backup/changed_since.h"
 #include "base/bounded_queue.h"
 #include "base/crc32c.h"
 
@@ -74,6 +75,7 @@ bool keeps_times_itself(const Fd& fd) {
 struct BaseFile {
   FileEntry entry;
   std::vector<Hash128> hashes;
+  std::optional<std::vector<uint32_t>> changed_blocks;  // RangeCopier::Range
 };
 
 FrameRuns all_of_base(const FileEntry& entry) {
@@ -93,6 +95,7 @@ uint64_t bytes_of_base(const FrameRuns& content) {
 void join(RangeCopier::Copied& whole, RangeCopier::Copied&& part) {
   whole.crc32c = crc32c_combine(whole.crc32c, part.crc32c, part.size);
   whole.size += part.size;
+  whole.unread += part.unread;
   whole.content.append(std::move(part.content));
   whole.bad_blocks.insert(whole.bad_blocks.end(), part.bad_blocks.begin(), part.bad_blocks.end());
 }
@@ -135,10 +138,11 @@ struct FileCopier::State {
   uint32_t block_size_of(const CopyFile& file) const;
   size_t hashes_of(const CopyFile& file, uint64_t size) const;
   Result<std::optional<BaseFile>> find_base(const CopyFile& file, const OpenFile& opened) const;
+  void find_changed_blocks(const CopyFile& file, const OpenFile& opened, std::optional<BaseFile>& base) const;
   Result<bool> add_unread(CopyFile& file, const OpenFile& opened, const std::optional<BaseFile>& base);
   Result<void> read_base_hashes(std::optional<BaseFile>& base) const;
   Result<void> add_entry(FileEntry entry, RangeCopier::Copied copied, const repository::BackupRun::Hashes& hashes);
-  void count(const FileEntry& entry);
+  void count(const FileEntry& entry, uint64_t unread);
 };
 
 // The part of one thread.
@@ -260,7 +264,13 @@ class FileCopier::Worker {
             .fill_with_zeros = is_relation(file.role),
             .block_hashes = hashes,
             .block_size = state_.block_size_of(file),
-            .base = base_ ? &*base_ : nullptr};
+            .base = base_ ? &*base_ : nullptr,
+            .changed_blocks = changed_blocks_of(source.base)};
+  }
+
+  static std::optional<std::span<const uint32_t>> changed_blocks_of(const std::optional<BaseFile>& base) {
+    if (!base || !base->changed_blocks) return std::nullopt;
+    return std::span<const uint32_t>(*base->changed_blocks);
   }
 
   State& state_;
@@ -287,7 +297,28 @@ Result<std::optional<BaseFile>> FileCopier::State::find_base(const CopyFile& fil
   auto entry = TRY(collaborators.base->find(file.entry.set, file.entry.path));
   if (!entry || !entry->block_hashes) return nothing;
   if (settings.range.frame_size % entry->block_hashes->block_size != 0) return nothing;
-  return std::optional(BaseFile{*std::move(entry), {}});
+  std::optional<BaseFile> base(BaseFile{*std::move(entry), {}, {}});
+  find_changed_blocks(file, opened, base);
+  return base;
+}
+
+/// Where WAL tells which they are: of main forks that were not made anew and have not become shorter.
+void FileCopier::State::find_changed_blocks(const CopyFile& file, const OpenFile& opened,
+                                            std::optional<BaseFile>& base) const {
+  if (collaborators.changes == nullptr || file.captured || file.role != FileRole::relation_main) return;
+  const auto& entry = base->entry;
+  const uint64_t page_size = settings.range.pages.page_size;
+  bool comparable = entry.block_hashes->block_size == page_size && entry.size % page_size == 0 &&
+                    opened.size() >= entry.size && entry.bad_blocks.empty();
+  auto place = relation_of(entry.path);
+  if (!comparable || !place || collaborators.changes->is_remade(*place)) return;
+  auto blocks = collaborators.changes->blocks(*place);
+  auto begin = file.segment * settings.blocks_per_segment;
+  auto first = std::ranges::lower_bound(blocks, begin);
+  auto last = std::ranges::lower_bound(blocks, begin + entry.size / page_size);
+  auto& changed = base->changed_blocks.emplace();
+  changed.reserve(static_cast<size_t>(last - first));
+  for (auto block = first; block != last; ++block) changed.push_back(static_cast<uint32_t>(*block - begin));
 }
 
 Result<void> FileCopier::State::read_base_hashes(std::optional<BaseFile>& base) const {
@@ -298,14 +329,17 @@ Result<void> FileCopier::State::read_base_hashes(std::optional<BaseFile>& base) 
 /// Whether the file is the full's as it stands, and recorded as such.
 Result<bool> FileCopier::State::add_unread(CopyFile& file, const OpenFile& opened,
                                            const std::optional<BaseFile>& base) {
-  if (!base || file.captured || !settings.trust_identity || !base->entry.identity) return false;
+  if (!base || file.captured) return false;
   const auto& entry = base->entry;
-  bool same = entry.identity == identity_of(opened) && entry.size == opened.size() &&
-              entry.mtime_ns == nanoseconds(opened.status.st_mtim) && keeps_times_itself(opened.fd);
-  if (!same) return false;
+  bool by_changes = base->changed_blocks && base->changed_blocks->empty() && entry.size == opened.size();
+  bool by_identity = settings.trust_identity && entry.identity && entry.identity == identity_of(opened) &&
+                     entry.size == opened.size() && entry.mtime_ns == nanoseconds(opened.status.st_mtim) &&
+                     keeps_times_itself(opened.fd);
+  if (!by_changes && !by_identity) return false;
   fill_from_status(file.entry, opened);
   RangeCopier::Copied kept;
   kept.size = entry.size;
+  kept.unread = entry.size;
   kept.crc32c = entry.crc32c;
   kept.content = all_of_base(entry);
   kept.bad_blocks = entry.bad_blocks;
@@ -314,6 +348,7 @@ Result<bool> FileCopier::State::add_unread(CopyFile& file, const OpenFile& opene
     std::lock_guard lock(mutex);
     ++stats.unread_files;
   }
+  kept.crc_from_base = true;
   TRY(add_entry(std::move(file.entry), std::move(kept), {}));
   return true;
 }
@@ -358,17 +393,19 @@ Result<std::optional<OpenFile>> FileCopier::State::open_or_leave_out(CopyFile& f
 Result<void> FileCopier::State::add_entry(FileEntry entry, RangeCopier::Copied copied,
                                           const repository::BackupRun::Hashes& hashes) {
   entry.size = copied.size;
-  entry.crc32c = copied.crc32c;
+  entry.crc_known = copied.unread == 0 || copied.crc_from_base;
+  entry.crc32c = entry.crc_known ? copied.crc32c : 0;
   entry.content = std::move(copied.content);
   entry.bad_blocks = std::move(copied.bad_blocks);
-  count(entry);
+  count(entry, copied.unread);
   return collaborators.run.add_file(std::move(entry), hashes);
 }
 
-void FileCopier::State::count(const FileEntry& entry) {
+void FileCopier::State::count(const FileEntry& entry, uint64_t unread) {
   std::lock_guard lock(mutex);
   ++stats.files;
   stats.bytes += entry.size;
+  stats.unread_bytes += unread;
   stats.kept_bytes += bytes_of_base(entry.content);
   if (stats.sets.size() <= entry.set) stats.sets.resize(entry.set + 1);
   ++stats.sets[entry.set].files;

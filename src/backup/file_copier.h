@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/worker_group.h"
 #include "postgres/data_directory.h"
+#include "postgres/wal/change_set.h"
 #include "repository/backup_run.h"
 
 namespace spendsync::backup {
@@ -43,6 +44,7 @@ struct CopyStats {
   std::vector<SetCount> sets;                   // by FileEntry::set
   uint64_t kept_bytes = 0;                      // of content that the full holds
   uint64_t unread_files = 0;                    // known to be the full's without reading them
+  uint64_t unread_bytes = 0;                    // of content, kept from the full without being read
 
   static constexpr size_t kFailureFilesMax = 1000;
   static constexpr size_t kBlocksMax = 100;
@@ -71,6 +73,8 @@ class FileCopier {
     Log& log;
     Progress& progress;
     repository::BaseFiles* base = nullptr;  // of an incremental: its full
+    /// What changed since that, where WAL tells: of a relation's main fork nothing else is read. Sorted.
+    const postgres::WalChangeSet* changes = nullptr;
   };
   /// Told about what is not as it should be, from workers, one at a time.
   struct Notices {

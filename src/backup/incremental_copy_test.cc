@@ -33,6 +33,10 @@ class IncrementalCopyTest : public ::testing::Test {
     settings_.range.pages.enabled = false;
   }
 
+  /// Files with a number for a name are relations, and lie where those do.
+  static std::string path_of(const std::string& name) {
+    return std::isdigit(static_cast<unsigned char>(name[0])) != 0 ? "base/5/" + name : name;
+  }
   std::string at(const std::string& name) const { return directory_.path() + "/" + name; }
 
   /// Writes what differs and removes what is gone, as a server would: untouched files keep their times.
@@ -50,7 +54,7 @@ class IncrementalCopyTest : public ::testing::Test {
   Result<void> feed(const FileCopier::Add& add) {
     for (const auto& [name, file] : files_) {
       CopyFile copy;
-      copy.entry.path = name;
+      copy.entry.path = path_of(name);
       copy.entry.set = file.captured ? 1 : 0;
       copy.name = at(name);
       copy.expected_size = file.content.size();
@@ -62,7 +66,7 @@ class IncrementalCopyTest : public ::testing::Test {
     return {};
   }
 
-  Label backup(std::optional<Label> full) {
+  Label backup(std::optional<Label> full, const postgres::WalChangeSet* changes = nullptr) {
     write_files();
     auto& repository = repository_.repository();
     std::unique_ptr<repository::BaseFiles> base;
@@ -73,8 +77,8 @@ class IncrementalCopyTest : public ::testing::Test {
       settings.parent = *full;
     }
     auto run = MUST(repository::BackupRun::begin(repository, settings, {}));
-    auto copier =
-        MUST(FileCopier::create(settings_, {*run, clock_, repository_.log(), progress_, base.get()}, notices()));
+    auto copier = MUST(
+        FileCopier::create(settings_, {*run, clock_, repository_.log(), progress_, base.get(), changes}, notices()));
     EXPECT_OK(copier->run([&](const FileCopier::Add& add) { return feed(add); }, {}));
     stats_ = MUST(copier->finish());
     return TestRepository::commit(*run).label;
@@ -92,7 +96,7 @@ class IncrementalCopyTest : public ::testing::Test {
     EXPECT_EQ(found.size(), files_.size());
     uint64_t own = 0;
     for (const auto& [name, file] : files_) {
-      auto copy = found.find({file.captured ? 1 : 0, name});
+      auto copy = found.find({file.captured ? 1 : 0, path_of(name)});
       if (copy == found.end()) {
         ADD_FAILURE() << name << " is missing";
         continue;
@@ -128,6 +132,53 @@ class IncrementalCopyTest : public ::testing::Test {
   CopyStats stats_;
   std::map<std::string, OnDisk> files_;
 };
+
+// Each file is changed in a page that the changes name and, to see what is read, in one that they do not name.
+TEST_F(IncrementalCopyTest, ReadsOnlyWhatWalSaysHasChanged) {
+  settings_.trust_identity = false;
+  files_ = {{"16384", {pages(40, 1)}}, {"16385", {pages(6, 2)}}, {"16386", {pages(6, 3)}},
+            {"16387", {pages(40, 4)}}, {"16388", {pages(6, 5)}}, {"16384_vm", {pages(5, 6), FileRole::relation_other}},
+            {"other", {pages(6, 7)}}};
+  auto full = backup({});
+  postgres::WalChangeSet changes;
+  auto place = [](uint32_t relation) { return postgres::RelationPlace{1663, 5, relation}; };
+  for (uint32_t block : {0u, 17u, 18u, 39u, 70000u}) changes.add_block(place(16384), {block});
+  changes.add_relation(place(16386));
+  changes.add_block(place(16387), {5});
+  changes.sort();
+
+  auto expected = files_;
+  auto change = [&](const std::string& name, size_t page, bool is_seen) {
+    change_page(files_[name].content, page);
+    if (is_seen) change_page(expected[name].content, page);
+  };
+  for (size_t page : {0u, 17u, 18u, 39u}) change("16384", page, true);
+  for (size_t page : {1u, 16u, 20u, 38u}) change("16384", page, false);
+  change("16385", 2, false);    // no change is known of it: not read at all
+  change("16386", 3, true);     // made anew
+  change("16384_vm", 1, true);  // no main fork
+  change("other", 1, true);     // no relation's path
+  auto& grown = files_["16387"].content;
+  for (auto* content : {&grown, &expected["16387"].content}) {
+    auto more = pages(5, 9);
+    content->insert(content->end(), more.begin(), more.end());
+    change_page(*content, 5);
+  }
+  change("16387", 6, false);
+  files_["16388"].content.resize(3 * kTestPageSize);  // shorter: its truncation will be replayed
+  expected["16388"].content.resize(3 * kTestPageSize);
+
+  auto incremental = backup(full, &changes);
+  EXPECT_EQ(stats_.unread_files, 1u);
+  EXPECT_EQ(stats_.unread_bytes, (36 + 6 + 39) * kTestPageSize);
+  std::swap(files_, expected);
+  auto own = expect_as_on_disk(incremental);
+  EXPECT_EQ(own, (4 + 1 + 4 + 1 + 5 + 1) * kTestPageSize) << "pages; of 16384_vm a frame of four";
+  auto found = repository_.read_back(incremental);
+  EXPECT_FALSE(found.at({0, "base/5/16384"}).entry.crc_known);
+  EXPECT_TRUE(found.at({0, "base/5/16385"}).entry.crc_known) << "the full's";
+  EXPECT_TRUE(found.at({0, "base/5/16386"}).entry.crc_known);
+}
 
 TEST_F(IncrementalCopyTest, StoresChangedPagesOnlyAndReadsNothingThatIsUntouched) {
   files_ = {{"large", {pages(40, 1)}},

@@ -34,7 +34,15 @@ Result<void> RangeCopier::copy_pieces(const Range& range, Copied& copied, std::s
   if (range.base != nullptr) changed.emplace(*range.base, collaborators_.writer, settings_.frame_size);
   while (copied.size < range.size) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while copying files");
-    Piece piece = TRY(read_piece(range, copied.size));
+    Stretch stretch = next_stretch(range, copied.size);
+    if (stretch.unread) {
+      changed->keep(range.offset + copied.size, stretch.size);
+      copied.size += stretch.size;
+      copied.unread += stretch.size;
+      collaborators_.progress.add_bytes(stretch.size);
+      continue;
+    }
+    Piece piece = TRY(read_piece(range, copied.size, stretch.size));
     if (piece.size == 0) break;
     TRY(look_at(range, piece, copied, stop));
     ByteView bytes(buffer_.data(), piece.size);
@@ -52,6 +60,28 @@ Result<void> RangeCopier::copy_pieces(const Range& range, Copied& copied, std::s
   return {};
 }
 
+/// Of one kind: to be read, a frame at most; or not.
+RangeCopier::Stretch RangeCopier::next_stretch(const Range& range, uint64_t done) const {
+  uint64_t rest = range.size - done;
+  if (!range.changed_blocks) return {std::min<uint64_t>(rest, settings_.frame_size)};
+  const uint64_t block_size = range.base->entry.block_hashes->block_size;
+  uint64_t offset = range.offset + done;
+  auto known_end = range.base->entry.size;  // what has grown since is read
+  if (offset >= known_end) return {std::min<uint64_t>(rest, settings_.frame_size)};
+  auto block = offset / block_size;
+  auto next = std::ranges::lower_bound(*range.changed_blocks, block);
+  if (next == range.changed_blocks->end() || *next != block) {
+    auto end = next == range.changed_blocks->end() ? known_end : std::min(known_end, *next * block_size);
+    return {std::min(rest, end - offset), true};
+  }
+  uint64_t blocks = 0;
+  while (next != range.changed_blocks->end() && *next == block + blocks && blocks * block_size < settings_.frame_size) {
+    ++next;
+    ++blocks;
+  }
+  return {std::min(rest, blocks * block_size)};
+}
+
 Result<void> RangeCopier::look_at(const Range& range, const Piece& piece, Copied& copied, std::stop_token stop) {
   MutableBytes bytes(buffer_.data(), piece.size);
   if (range.check_pages) {
@@ -63,9 +93,9 @@ Result<void> RangeCopier::look_at(const Range& range, const Piece& piece, Copied
   return {};
 }
 
-Result<RangeCopier::Piece> RangeCopier::read_piece(const Range& range, uint64_t done) {
+Result<RangeCopier::Piece> RangeCopier::read_piece(const Range& range, uint64_t done, uint64_t size) {
   auto offset = range.offset + done;
-  auto wanted = static_cast<size_t>(std::min<uint64_t>(range.size - done, settings_.frame_size));
+  auto wanted = static_cast<size_t>(size);
   if (settings_.before_read) settings_.before_read(range.source.name, offset);
   MutableBytes bytes(buffer_.data(), wanted);
   auto got = read_at(range.source.fd, offset, bytes, range.source.name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "backup/changed_blocks.h"
@@ -40,10 +41,15 @@ class RangeCopier {
     std::span<repository::Hash128> block_hashes;
     uint32_t block_size = 0;            // bytes
     const BaseContent* base = nullptr;  // what is the same there is not stored again
+    /// Where known: the blocks of the base, by their number in the file, ascending, that may differ in the file. The
+    /// others are kept without being read. Requires: base.
+    std::optional<std::span<const uint32_t>> changed_blocks;
   };
   struct Copied {
-    uint64_t size = 0;    // bytes of content
-    uint32_t crc32c = 0;  // of those
+    uint64_t size = 0;           // bytes of content
+    uint32_t crc32c = 0;         // of those, where all of them were read
+    uint64_t unread = 0;         // of those, bytes that were kept from the base without being read
+    bool crc_from_base = false;  // all is the base's, and so is its CRC
     repository::FrameRuns content;
     std::vector<uint32_t> bad_blocks;  // counted from the file's beginning
   };
@@ -66,7 +72,12 @@ class RangeCopier {
   };
   Result<void> copy_pieces(const Range& range, Copied& copied, std::stop_token stop);
   Result<void> look_at(const Range& range, const Piece& piece, Copied& copied, std::stop_token stop);
-  Result<Piece> read_piece(const Range& range, uint64_t done);
+  struct Stretch {
+    uint64_t size = 0;  // bytes
+    bool unread = false;
+  };
+  Stretch next_stretch(const Range& range, uint64_t done) const;
+  Result<Piece> read_piece(const Range& range, uint64_t done, uint64_t size);
   Result<void> append(ByteView bytes, Copied& copied);
   void hash_blocks(ByteView bytes, size_t block_size, std::span<repository::Hash128> out) const;
 

@@ -204,6 +204,7 @@ WalDelivery::Settings TransactionLogBackup::Run::delivery_settings() const {
   delivery.delivery_timeout = settings.delivery_timeout;
   delivery.busy_timeout = settings.busy_timeout;
   delivery.workers = settings.workers;
+  delivery.change_maps = settings.change_maps;
   return delivery;
 }
 

@@ -30,6 +30,7 @@ class TransactionLogBackup {
     std::chrono::seconds delivery_timeout{60};  // wal_delivery.h
     std::chrono::seconds busy_timeout{5};
     unsigned workers = 2;
+    bool change_maps = false;  // wal_delivery.h
   };
   struct Collaborators {
     repository::Repository& repository;

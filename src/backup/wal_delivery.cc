@@ -255,7 +255,8 @@ Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosi
                         .major_version = settings_.major_version,
                         .system_identifier = settings_.system_identifier,
                         .workers = settings_.workers,
-                        .buffer_bytes = settings_.buffer_bytes},
+                        .buffer_bytes = settings_.buffer_bytes,
+                        .change_maps = settings_.change_maps},
                        collaborators_.archive, collaborators_.progress, stop);
   postgres::WalReceiver::Settings receiver;
   receiver.connection = settings_.connection;

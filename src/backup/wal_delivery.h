@@ -46,6 +46,7 @@ class WalDelivery {
     std::chrono::seconds busy_timeout{5};       // a slot may stay busy that long after its last user was killed
     unsigned workers = 2;                       // that compress, seal and store segments while the next is received
     size_t buffer_bytes = 96u << 20;            // segments in memory together; one at least
+    bool change_maps = false;                   // are stored with the segments that this streams
   };
   struct Collaborators {
     repository::WalArchive& archive;

@@ -30,7 +30,7 @@ std::string file_name_of(const PushRequest& request) {
 class Push {
  public:
   Push(repository::WalArchive& archive, const repository::ClusterIdentity& identity, const PushRequest& request)
-      : archive_(archive), identity_(identity), path_(request.path) {
+      : archive_(archive), identity_(identity), path_(request.path), with_map_(request.change_map) {
     outcome_.file_name = file_name_of(request);
     outcome_.kind = classify_wal_file(outcome_.file_name);
   }
@@ -63,11 +63,31 @@ class Push {
     ByteView content = file.content();
     TRY(postgres::check_segment(content, expectation(name)));
     TRY(check_timeline(name));
-    outcome_.outcome = TRY(archive_.summarize_and_put_segment(name, content, [&] {
-      postgres::CommitScanner scanner({segment_size(), identity_.major_version});
-      return summarize_segment(scanner, name, content, segment_size());
-    }));
+    outcome_.outcome = TRY(archive_.summarize_and_put_segment(name, content, [&] { return summarize(name, content); }));
     return {};
+  }
+
+  Result<repository::WalSegmentSummary> summarize(SegmentName name, ByteView content) const {
+    postgres::CommitScanner scanner({segment_size(), identity_.major_version});
+    if (!with_map_) return summarize_segment(scanner, name, content, segment_size());
+    ChangeMapper mapper({segment_size(), identity_.major_version});
+    if (begins_inside_record(content)) {
+      if (auto before = scan_segment_before(name)) scanner = *std::move(before);
+    }
+    return summarize_segment(scanner, name, content, segment_size(), &mapper);
+  }
+
+  /// The server has usually kept the segment in which the first record began. Where it has not, the map begins later,
+  /// and whoever reads it finds that out: nothing here may make a push fail.
+  std::optional<postgres::CommitScanner> scan_segment_before(SegmentName name) const {
+    if (name.number == 0) return std::nullopt;
+    SegmentName before{name.timeline, name.number - 1};
+    auto file = SegmentFile::read(directory_of(path_) + "/" + before.file_name(segment_size()), segment_size());
+    if (!file || !postgres::check_segment(file->content(), expectation(before))) return std::nullopt;
+    postgres::CommitScanner scanner({segment_size(), identity_.major_version});
+    auto fed = scanner.feed(before, file->content(), [](const postgres::WalEvent&) { return ok(); });
+    if (!fed || scanner.reader().at_end()) return std::nullopt;
+    return scanner;
   }
 
   Result<void> push_partial() {
@@ -192,6 +212,7 @@ class Push {
   repository::WalArchive& archive_;
   const repository::ClusterIdentity& identity_;
   const std::string path_;
+  const bool with_map_;
   PushOutcome outcome_;
 };
 

@@ -11,8 +11,9 @@
 namespace spendsync::backup {
 
 struct PushRequest {
-  std::string path;       // as %p gives it: relative to the working directory, which is the data directory
-  std::string file_name;  // empty: the last component of `path`
+  std::string path;         // as %p gives it: relative to the working directory, which is the data directory
+  std::string file_name;    // empty: the last component of `path`
+  bool change_map = false;  // is to be stored with a segment
 };
 
 struct PushOutcome {

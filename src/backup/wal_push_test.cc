@@ -1,7 +1,12 @@
 #include "backup/wal_push.h"
 
+#include <gmock/gmock.h>
+
+#include <numeric>
 #include <random>
 
+#include "backup/change_map.h"
+#include "backup/changed_since.h"
 #include "backup/testing/test_wal.h"
 #include "postgres/wal/segment_check.h"
 
@@ -18,7 +23,7 @@ class WalPush : public ::testing::Test {
     return path;
   }
   Result<PushOutcome> push(const std::string& name) {
-    return push_wal_file(*wal_.archive, wal_.identity, {directory_.path() + "/" + name, {}});
+    return push_wal_file(*wal_.archive, wal_.identity, {directory_.path() + "/" + name, {}, false});
   }
   Result<PushOutcome> push(const std::string& name, ByteView content) {
     write(name, content);
@@ -69,6 +74,140 @@ TEST_F(WalPush, AnIdenticalDuplicateIsSuccessADifferentOneAConflict) {
   EXPECT_EQ(MUST(wal_.archive->get_segment({TimelineId{1}, 3})), builder.segment(3));
   EXPECT_GE(push_exit_code(conflict.error()), 1);
   EXPECT_LE(push_exit_code(conflict.error()), 125);
+}
+
+constexpr postgres::RelationPlace kTable{1663, 5, 16384};
+
+/// A record that changes one block of kTable and has `size` bytes of data.
+postgres::WalBuilder::Record change(uint32_t block, size_t size) {
+  using Builder = postgres::WalBuilder;
+  return {.resource_manager = 10,
+          .headers = std::string(4, '\0') + Builder::integer(kTable.tablespace) + Builder::integer(kTable.database) +
+                     Builder::integer(kTable.relation) + Builder::integer(block),
+          .main_data = std::string(size, 'm')};
+}
+
+class WalPushWithMaps : public WalPush {
+ protected:
+  /// Three segments; the records that cross from one to the next change blocks 1000 and 1001.
+  WalPushWithMaps() {
+    uint32_t block = 0;
+    for (uint64_t number : {3u, 4u, 5u}) {
+      auto end = (number + 1) * uint64_t{kSize};
+      while (builder_.position().value < end - 40000) builder_.append(change(block++, 8000));
+      if (number == 5) break;
+      builder_.append(change(static_cast<uint32_t>(1000 + number - 3), 60000));
+      EXPECT_GT(builder_.position().value, end);
+    }
+    blocks_ = block;
+    end_ = builder_.position();
+    builder_.fill_segment();
+  }
+  Result<PushOutcome> push_with_map(uint64_t number) {
+    auto path = write(file_name({TimelineId{1}, number}), builder_.segment(number));
+    return push_wal_file(*wal_.archive, wal_.identity, {path, {}, true});
+  }
+  void expect_told(const ChangesFound& found) const {
+    ASSERT_TRUE(found.changes) << found.why_not;
+    auto told = found.changes->blocks(kTable);
+    std::vector<uint32_t> expected(blocks_);
+    std::iota(expected.begin(), expected.end(), 0u);
+    expected.push_back(1000);
+    expected.push_back(1001);
+    EXPECT_EQ(std::vector<uint32_t>(told.begin(), told.end()), expected);
+  }
+  ChangesFound find(const ChangesRequest& request) { return MUST(find_changes(*wal_.archive, request, {})); }
+  ChangesRequest request(const std::string& wal_directory) const {
+    return {.from = {TimelineId{1}, {3 * uint64_t{kSize} + 40}},
+            .until = end_,
+            .segment_size = kSize,
+            .major_version = wal_.identity.major_version,
+            .system_identifier = wal_.identity.system_identifier,
+            .wal_directory = wal_directory,
+            .local_bytes_max = 10 * uint64_t{kSize}};
+  }
+
+  postgres::WalBuilder builder_ = SmallWal::builder();
+  uint32_t blocks_ = 0;
+  Lsn end_;
+};
+
+TEST_F(WalPushWithMaps, TheMapsOfConsecutiveSegmentsLeaveNothingOut) {
+  for (uint64_t number : {3u, 4u, 5u}) ASSERT_OK(push_with_map(number));
+  EXPECT_TRUE(MUST(wal_.archive->read_change_map({TimelineId{1}, 4})));
+  EXPECT_EQ(MUST(wal_.archive->get_segment({TimelineId{1}, 4})), builder_.segment(4));
+  auto found = find(request(directory_.path()));
+  expect_told(found);
+  EXPECT_EQ(found.maps, 2u);
+  EXPECT_EQ(found.segments_read, 2u) << "the last one is not complete yet, and its first record began before it";
+}
+
+TEST_F(WalPushWithMaps, AMapThatBeginsTooLateIsMadeUpForFromTheSegmentsThemselves) {
+  ASSERT_OK(push_with_map(3));
+  MUST(remove_tree(directory_.path() + "/" + file_name({TimelineId{1}, 3})));
+  ASSERT_OK(push_with_map(4));  // cannot see where its first record began
+  auto map = MUST(ChangeMap::decode(*MUST(wal_.archive->read_change_map({TimelineId{1}, 4}))));
+  EXPECT_GT(map.from, (SegmentName{TimelineId{1}, 4}.start(kSize)));
+  ASSERT_OK(push_with_map(5));
+  auto found = find(request("/nonexistent"));
+  expect_told(found);
+  auto limited = request("/nonexistent");
+  limited.archived_max = 1;
+  auto refused = find(limited);
+  EXPECT_FALSE(refused.changes);
+  EXPECT_THAT(refused.why_not, ::testing::HasSubstr("more than 1 segments have no change map"));
+}
+
+TEST_F(WalPushWithMaps, WithoutMapsTheSegmentsAreRead) {
+  for (uint64_t number : {3u, 4u, 5u}) ASSERT_OK(push(file_name({TimelineId{1}, number}), builder_.segment(number)));
+  EXPECT_FALSE(MUST(wal_.archive->read_change_map({TimelineId{1}, 3})));
+  expect_told(find(request(directory_.path())));
+  expect_told(find(request("/nonexistent")));
+}
+
+TEST_F(WalPushWithMaps, MoreBlocksThanMayBeRememberedTellNothing) {
+  for (uint64_t number : {3u, 4u, 5u}) ASSERT_OK(push_with_map(number));
+  auto wanted = request(directory_.path());
+  wanted.blocks_max = 100;
+  auto found = find(wanted);
+  EXPECT_FALSE(found.changes);
+  EXPECT_EQ(found.why_not, "more than 100 blocks have changed");
+}
+
+TEST_F(WalPushWithMaps, AGapTellsNothing) {
+  ASSERT_OK(push_with_map(3));
+  ASSERT_OK(push_with_map(5));
+  auto found = find(request("/nonexistent"));
+  EXPECT_FALSE(found.changes);
+  EXPECT_THAT(found.why_not, ::testing::HasSubstr("000000010000000000000004"));
+}
+
+TEST_F(WalPushWithMaps, MinimalLevelTellsNothing) {
+  auto builder = SmallWal::builder();
+  builder.append({.info = 0x60, .main_data = std::string(24, '\0')});
+  builder.fill_segment();
+  Lsn end = builder.position();
+  builder.fill_segment();
+  for (uint64_t number : {3u, 4u}) write(file_name({TimelineId{1}, number}), builder.segment(number));
+  ASSERT_OK(
+      push_wal_file(*wal_.archive, wal_.identity, {directory_.path() + "/" + file_name({TimelineId{1}, 3}), {}, true}));
+  auto wanted = request(directory_.path());
+  wanted.until = end;
+  auto found = find(wanted);
+  EXPECT_FALSE(found.changes);
+  EXPECT_THAT(found.why_not, ::testing::HasSubstr("wal_level was minimal"));
+}
+
+TEST(RelationOf, KnowsTheFilesOfMainForks) {
+  using postgres::RelationPlace;
+  EXPECT_EQ(relation_of("base/5/16384"), (RelationPlace{1663, 5, 16384}));
+  EXPECT_EQ(relation_of("base/5/16384.12"), (RelationPlace{1663, 5, 16384}));
+  EXPECT_EQ(relation_of("global/1260"), (RelationPlace{1664, 0, 1260}));
+  EXPECT_EQ(relation_of("pg_tblspc/20000/PG_15_202209061/7/30000.1"), (RelationPlace{20000, 7, 30000}));
+  for (const char* path : {"base/5/16384_vm", "base/5/PG_VERSION", "base/5", "global/pg_control", "pg_xact/0000",
+                           "pg_tblspc/20000", "base/5/16384.", "base/5/99999999999", "based/5/1"}) {
+    EXPECT_FALSE(relation_of(path)) << path;
+  }
 }
 
 TEST_F(WalPush, TheNameMayBeGivenBesideThePath) {

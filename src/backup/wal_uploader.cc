@@ -17,16 +17,25 @@ size_t buffer_count(const WalUploader::Settings& settings) {
 }  // namespace
 
 Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
-                                                        ByteView content, uint32_t segment_size) {
+                                                        ByteView content, uint32_t segment_size, ChangeMapper* mapper) {
   repository::WalSegmentSummary summary;
   uint64_t records_before = scanner.records();
-  TRY(scanner.feed(name, content, [&](const postgres::WalEvent& event) -> Result<void> {
+  auto note_commit = [&](const postgres::WalEvent& event) -> Result<void> {
     if (event.kind != postgres::WalEvent::Kind::commit) return {};
     repository::CommitPoint commit{event.time, event.end};
     if (!summary.first_commit) summary.first_commit = commit;
     summary.last_commit = commit;
     return {};
-  }));
+  };
+  if (mapper != nullptr) {
+    mapper->begin(name, content, scanner.reader().next_record());
+    TRY(scanner.feed(name, content, note_commit, [&](const postgres::WalRecord& record) -> Result<void> {
+      mapper->add(record);
+      return {};
+    }));
+  } else {
+    TRY(scanner.feed(name, content, note_commit));
+  }
   if (scanner.reader().at_end()) {
     return Error(ErrorKind::corrupt, fmt::format("WAL segment {} is damaged {}", name.file_name(segment_size),
                                                  scanner.reader().end_reason()))
@@ -34,6 +43,7 @@ Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner&
             "the server's own WAL cannot be replayed past this place: check its disk, and take a new full backup");
   }
   summary.records = scanner.records() - records_before;
+  if (mapper != nullptr) summary.change_map = mapper->finish(scanner.reader().next_record());
   return summary;
 }
 
@@ -43,6 +53,7 @@ WalUploader::WalUploader(Settings settings, repository::WalArchive& archive, Pro
       progress_(progress),
       stop_(stop),
       scanner_({settings.segment_size, settings.major_version}),
+      mapper_({settings.segment_size, settings.major_version}),
       jobs_(buffer_count(settings)),
       free_buffers_(buffer_count(settings)),
       workers_(stop) {
@@ -65,7 +76,8 @@ Result<void> WalUploader::add(SegmentName name, ByteView content) {
   TRY(postgres::check_segment(content, expected));
   Job job;
   job.name = name;
-  job.summary = TRY(summarize_segment(scanner_, name, content, settings_.segment_size));
+  job.summary = TRY(
+      summarize_segment(scanner_, name, content, settings_.segment_size, settings_.change_maps ? &mapper_ : nullptr));
   auto buffer = free_buffers_.pop(stop_);
   if (!buffer || !*buffer) {
     TRY(failure());

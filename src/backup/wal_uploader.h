@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 
+#include "backup/change_map.h"
 #include "base/bounded_queue.h"
 #include "base/progress.h"
 #include "base/worker_group.h"
@@ -15,10 +16,11 @@
 
 namespace spendsync::backup {
 
-/// Feeds one more segment to a scanner and says what commits ended in it.
+/// Feeds one more segment to a scanner and says what commits ended in it, and with a mapper what changed.
 /// Errors: corrupt when a complete segment's records do not reach its end (segment, position and cause named).
 Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
-                                                        ByteView content, uint32_t segment_size);
+                                                        ByteView content, uint32_t segment_size,
+                                                        ChangeMapper* mapper = nullptr);
 
 /// Takes consecutive segments from one thread. Each is checked, its commits are found, and it is handed to workers
 /// that compress, seal and store it. Memory: the buffers. Destroying it stops and joins the workers.
@@ -30,6 +32,7 @@ class WalUploader {
     SystemIdentifier system_identifier;
     unsigned workers = 2;
     size_t buffer_bytes = 96u << 20;  // as many segments as fit, one at least
+    bool change_maps = false;
   };
   WalUploader(Settings settings, repository::WalArchive& archive, Progress& progress, std::stop_token stop);
   ~WalUploader();
@@ -67,6 +70,7 @@ class WalUploader {
   Progress& progress_;
   std::stop_token stop_;
   postgres::CommitScanner scanner_;
+  ChangeMapper mapper_;
   BoundedQueue<Job> jobs_;
   BoundedQueue<Bytes> free_buffers_;
 

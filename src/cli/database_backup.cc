@@ -30,6 +30,7 @@ DatabaseBackup::Settings settings_of(const Wiring& wiring, const BackupOptions& 
   settings.resume = !options.no_resume;
   settings.workers = wiring.workers(options.workers);
   settings.compression = wiring.compression();
+  settings.changes_from_wal = wiring.makes_change_maps();
   settings.host = host_name();
   settings.tool_version = SSB_VERSION;
   return settings;
@@ -84,6 +85,7 @@ Json to_json(const DatabaseBackupReport& report) {
   json.set("timeline", report.stop.timeline.value).set("source_bytes", report.source_bytes);
   json.set("type", to_string(report.label.type())).set("parent", report.parent ? Json(report.parent->text()) : Json());
   json.set("kept_bytes", report.kept_bytes).set("unread_files", report.unread_files);
+  json.set("unread_bytes", report.unread_bytes).set("found_by_wal", report.found_by_wal);
   json.set("doubts", strings(report.doubts));
   json.set("resumed", report.resumed).set("reused_bytes", report.reused_bytes);
   json.set("stored_bytes", report.stored_bytes).set("files", report.files);
@@ -100,10 +102,6 @@ Json to_json(const DatabaseBackupReport& report) {
 Result<int> run_database_backup(const Process& process, const BackupOptions& options, BackupType type) {
   const auto command = fmt::format("backup {}", to_string(type));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
-  if (wiring->config().incremental.find_changes == config::FindChanges::wal) {
-    return Error(ErrorKind::invalid, "incremental.find_changes: wal is not part of this version")
-        .with_hint("set it to scan, or leave it out");
-  }
   wiring->limit_rates({.upload = wiring->upload_limit(options.throttle)});
   lower_io_priority(process.log);
   auto progress = process.output.progress(command);

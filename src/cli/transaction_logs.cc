@@ -21,6 +21,7 @@ TransactionLogBackup::Settings settings_of(const Wiring& wiring, const BackupOpt
   settings.tool_version = SSB_VERSION;
   settings.data_directory = wiring.config().database.data_directory.value_or("");
   settings.workers = wiring.workers(options.workers);
+  settings.change_maps = wiring.makes_change_maps();
   return settings;
 }
 

@@ -11,8 +11,8 @@ namespace spendsync::cli {
 namespace {
 
 Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& options) {
-  const backup::PushRequest request{.path = options.path, .file_name = {}};
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
+  const backup::PushRequest request{.path = options.path, .file_name = {}, .change_map = wiring->makes_change_maps()};
   const auto system_identifier = TRY(backup::identify_wal_file(request));
   auto repository = wiring->open_repository(system_identifier);
   if (!repository && repository.error().is(ErrorKind::not_found)) {

@@ -50,6 +50,8 @@ class Wiring {
   static Result<Examination> examine(const Process& process);
 
   const config::Config& config() const { return loaded_.config; }
+  /// incremental.find_changes: wal. WAL is then stored with change maps.
+  bool makes_change_maps() const { return config().incremental.find_changes == config::FindChanges::wal; }
   const config::LoadedConfig& loaded() const { return loaded_; }
   storage::ObjectStore& store() { return throttled_ ? *throttled_ : *store_; }
   /// Where state is kept: the configured directory, else $XDG_STATE_HOME/spendsync, else empty (never an error).

@@ -199,7 +199,7 @@ Result<void> FrameReader::read_file(const FileEntry& entry, const ContentVisitor
     crc = crc32c(crc, buffer);
     TRY(visit(chunk.offset, buffer));
   }
-  if (crc != entry.crc32c) {
+  if (entry.crc_known && crc != entry.crc32c) {
     return Error(ErrorKind::corrupt, "file " + quoted(entry.path) + " does not have the CRC-32C that was recorded");
   }
   return ok();

@@ -6,6 +6,7 @@ namespace spendsync::repository {
 namespace {
 
 constexpr uint32_t kModeMax = 07777;
+constexpr uint8_t kFileWithoutCrc = 4;  // on storage: FileKind::file whose CRC-32C is not known
 
 uint64_t zigzag(int64_t value) { return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63); }
 int64_t unzigzag(uint64_t value) { return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1); }
@@ -46,6 +47,7 @@ std::optional<std::string> find_fault(const FileEntry& entry) {
   bool has_content =
       entry.size != 0 || entry.crc32c != 0 || entry.block_hashes || entry.identity || !entry.bad_blocks.empty();
   if (entry.kind != FileKind::file && has_content) return "it has content but is no file";
+  if (!entry.crc_known && (entry.kind != FileKind::file || entry.crc32c != 0)) return "its CRC-32C is not to be known";
   if (entry.block_hashes && !fits(*entry.block_hashes, entry.size)) return "its block hashes and its size disagree";
   if (entry.identity && entry.identity->inode == 0) return "its inode is 0";
   if (std::adjacent_find(entry.bad_blocks.begin(), entry.bad_blocks.end(), std::greater_equal<>()) !=
@@ -57,7 +59,7 @@ std::optional<std::string> find_fault(const FileEntry& entry) {
 
 void write_body(const FileEntry& entry, Bytes& out) {
   ByteWriter writer(out);
-  writer.u8(static_cast<uint8_t>(entry.kind));
+  writer.u8(entry.crc_known ? static_cast<uint8_t>(entry.kind) : kFileWithoutCrc);
   writer.varint(entry.set);
   writer.text(entry.path);
   writer.varint(entry.uid);
@@ -125,10 +127,11 @@ Result<void> read_bad_blocks(ByteReader& reader, FileEntry& entry) {
 
 Result<void> read_fields(ByteReader& reader, FileEntry& entry) {
   auto kind = TRY(reader.u8());
-  if (kind > static_cast<uint8_t>(FileKind::hard_link)) {
+  if (kind > kFileWithoutCrc) {
     return Error(ErrorKind::corrupt, "a file record has the unknown kind " + std::to_string(kind));
   }
-  entry.kind = static_cast<FileKind>(kind);
+  entry.crc_known = kind != kFileWithoutCrc;
+  entry.kind = entry.crc_known ? static_cast<FileKind>(kind) : FileKind::file;
   entry.set = TRY(read_u32(reader));
   entry.path = TRY(read_text(reader, kPathMax));
   entry.uid = TRY(read_u32(reader));

@@ -46,6 +46,7 @@ struct FileEntry {
   int64_t mtime_ns = 0;     // since 1970
   uint64_t size = 0;        // bytes of content; 0 but for files
   uint32_t crc32c = 0;      // of the content
+  bool crc_known = true;    // false, and crc32c 0: parts of the file were kept from the full without being read
   std::string link_target;  // symbolic link: its text; hard link: path of the first name, in the same set
   std::vector<Attribute> attributes;
   FrameRuns content;

@@ -54,6 +54,11 @@ std::vector<FileEntry> sample_entries() {
   hard.path = "b";
   hard.link_target = "base/5/1";
   entries.push_back(hard);
+  auto partly_read = sample_file(3);
+  partly_read.path = "base/5/77";
+  partly_read.crc_known = false;
+  partly_read.crc32c = 0;
+  entries.push_back(partly_read);
   FileEntry empty;
   empty.path = "empty";
   entries.push_back(empty);
@@ -136,6 +141,10 @@ TEST(FileTable, RefusesContradictions) {
   auto wrong_size = sample_file(1);
   wrong_size.size += 1;
   EXPECT_KIND(encode_file_entry(wrong_size, bytes), ErrorKind::invalid);
+  auto unknown_crc = sample_file(1);
+  unknown_crc.crc32c = 1;
+  unknown_crc.crc_known = false;
+  EXPECT_KIND(encode_file_entry(unknown_crc, bytes), ErrorKind::invalid);
   auto unordered = sample_file(1);
   unordered.bad_blocks = {4, 4};
   EXPECT_KIND(encode_file_entry(unordered, bytes), ErrorKind::invalid);

@@ -60,6 +60,8 @@ std::string_view to_string(ObjectType type) {
       return "wal";
     case ObjectType::wal_part:
       return "wal-part";
+    case ObjectType::change_map:
+      return "change-map";
     case ObjectType::history:
       return "history";
     case ObjectType::wal_file:

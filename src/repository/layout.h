@@ -22,6 +22,7 @@ enum class ObjectType {
   pin,
   wal,
   wal_part,
+  change_map,  // part of a `wal` object, no key of its own
   history,
   wal_file,
   log,

@@ -17,6 +17,8 @@ constexpr size_t kMetaUnit = 1024;  // bytes; the meta frame's JSON is padded to
 constexpr size_t kMetaRead = crypto::kStreamHeaderSize + crypto::kFrameOverhead + kMetaUnit;
 constexpr size_t kMetaMax = 64u << 10;
 constexpr uint64_t kHistoryMax = 16u << 20;
+constexpr size_t kMapMax = 4u << 20;  // a longer change map is left out: whoever wants it reads the segment
+constexpr size_t kSealedMapMax = kMapMax + (64u << 10);
 
 crypto::Sha256Digest content_mac(const crypto::DataKey& meta_key, ByteView content) {
   auto mac_key = crypto::derive_key(meta_key.secret, "content mac");
@@ -38,6 +40,7 @@ std::string encode_meta(const WalMeta& meta) {
     part.set("to", meta.part->to);
     json.set("part", std::move(part));
   }
+  if (meta.map_size != 0) json.set("change_map", meta.map_size);
   json.set("data_wraps", texts_json(meta.data_wraps));
   json.set("meta_wraps", texts_json(meta.meta_wraps));
   auto text = json.dump();
@@ -60,6 +63,10 @@ Result<WalMeta> decode_meta(ByteView text) {
     auto from = TRY(read_u32(*part, "from"));
     auto to = TRY(read_u32(*part, "to"));
     meta.part = PartRange{from, to};
+  }
+  if (json.find("change_map") != nullptr) {
+    meta.map_size = TRY(json.unsigned_integer("change_map"));
+    if (meta.map_size > kSealedMapMax) return Error(ErrorKind::corrupt, "its change map has an impossible size");
   }
   meta.data_wraps = TRY(read_texts(json, "data_wraps"));
   meta.meta_wraps = TRY(read_texts(json, "meta_wraps"));
@@ -87,8 +94,16 @@ Result<WalMeta> open_meta(Repository& repository, ObjectType type, const ObjectK
   auto meta = TRY_CONTEXT(decode_meta(frame), key.text());
   if (!opener.ended()) return Error(ErrorKind::corrupt, key.text() + " has more than one meta frame");
   meta.meta_key = meta_key->id;
-  meta.data_offset = opener.consumed();
+  meta.data_offset = opener.consumed() + meta.map_size;
   return meta;
+}
+
+/// The change map in `sealed`. Errors: corrupt.
+Result<Bytes> open_map(Repository& repository, const ObjectKey& key, ByteView sealed) {
+  auto meta_key = TRY(repository.key_of(sealed, key));
+  auto context = repository.seal_context(ObjectType::change_map, key);
+  auto map = TRY_CONTEXT(open_document(context, meta_key, sealed, kMapMax), "the change map of " + key.text());
+  return map;
 }
 
 Result<Bytes> seal_meta(const crypto::SealContext& context, const crypto::DataKeyPtr& key, RandomSource& random,
@@ -127,6 +142,10 @@ Result<void> seal_frames(crypto::StreamSealer& sealer, const std::vector<Content
 Result<Bytes> open_content(Repository& repository, ObjectType type, const ObjectKey& key, const WalMeta& meta,
                            ByteView bytes, uint64_t max_size) {
   if (meta.size > max_size) return Error(ErrorKind::corrupt, key.text() + " claims more bytes than it may hold");
+  if (meta.data_offset > bytes.size()) return Error(ErrorKind::corrupt, key.text() + " is cut off");
+  if (meta.map_size != 0) {
+    TRY(open_map(repository, key, bytes.subspan(meta.data_offset - meta.map_size, meta.map_size)));
+  }
   auto stream = bytes.subspan(meta.data_offset);
   auto data_key = TRY(repository.key_of(stream, key));
   if (data_key->key_class != crypto::KeyClass::data) {
@@ -158,7 +177,14 @@ Result<PutOutcome> WalArchive::put_sealed(const Target& target, ByteView content
   meta.data_wraps = keys.data_wraps;
   meta.meta_wraps = keys.meta_wraps;
   auto context = repository_.seal_context(target.type, target.key);
+  Bytes map;
+  if (!meta.summary.change_map.empty() && meta.summary.change_map.size() <= kMapMax) {
+    auto map_context = repository_.seal_context(ObjectType::change_map, target.key);
+    map = TRY(seal_document(map_context, keys.meta, repository_.random(), meta.summary.change_map));
+    meta.map_size = map.size();
+  }
   auto object = TRY(seal_meta(context, keys.meta, repository_.random(), meta));
+  object.insert(object.end(), map.begin(), map.end());
   auto sealer = TRY(crypto::StreamSealer::create(context, keys.data, repository_.random()));
   auto frames = TRY(encoder.finish());
   TRY(seal_frames(sealer, frames, object));
@@ -194,9 +220,21 @@ Result<WalMeta> WalArchive::read_sealed_meta(const Target& target) {
   return open_meta(repository_, target.type, key, bytes);
 }
 
+Result<std::optional<Bytes>> WalArchive::read_change_map(SegmentName name) {
+  auto target = TRY(segment_target(name));
+  auto meta = TRY(read_sealed_meta(target));
+  if (meta.map_size == 0) return std::optional<Bytes>();
+  Bytes sealed(meta.map_size);
+  TRY_CONTEXT(repository_.store().get_range(target.key, meta.data_offset - meta.map_size, sealed),
+              "reading the change map of " + target.key.text());
+  auto map = TRY(open_map(repository_, target.key, sealed));
+  return std::optional(std::move(map));
+}
+
 Result<WalArchive::OpenedObject> WalArchive::open_object(ObjectType type, const ObjectKey& key) {
   uint64_t max_size = segment_size();
-  auto stored_max = max_size + max_size / 64 + kMetaMax + 4096;  // frames that do not compress are stored as they are
+  auto stored_max =
+      max_size + max_size / 64 + kMetaMax + kSealedMapMax + 4096;  // frames that do not compress are stored as they are
   auto bytes = TRY_CONTEXT(repository_.store().get(key, stored_max), "reading " + key.text());
   OpenedObject opened;
   opened.meta = TRY(open_meta(repository_, type, key, bytes));

@@ -13,6 +13,7 @@ struct WalSegmentSummary {
   std::optional<CommitPoint> first_commit;
   std::optional<CommitPoint> last_commit;
   uint64_t records = 0;  // 0: not counted
+  Bytes change_map;      // of a segment (docs/format/change-maps.md), opaque here; empty: none
 };
 
 /// The meta stream of a WAL object.
@@ -25,6 +26,7 @@ struct WalMeta {
   std::optional<PartRange> part;  // parts only
   std::vector<std::string> data_wraps;
   std::vector<std::string> meta_wraps;
+  uint64_t map_size = 0;     // of the sealed change map, which stands before the data stream; 0: none
   uint64_t data_offset = 0;  // where the data stream begins in the object, bytes
 };
 
@@ -59,6 +61,9 @@ class WalArchive {
   /// Proved by size, GCM and HMAC. Errors: not_found when the store proved it absent; corrupt; transient ...
   Result<Bytes> get_segment(SegmentName name);
   Result<bool> exists(SegmentName name);
+  /// What put_segment was given as change map, authenticated; nullopt when the segment is stored without one. Two range
+  /// reads; needs the meta key alone. Errors: as read_meta.
+  Result<std::optional<Bytes>> read_change_map(SegmentName name);
 
   /// "<8 digits>.history". Same outcomes as put_segment.
   Result<PutOutcome> put_history(TimelineId timeline, std::string_view content);

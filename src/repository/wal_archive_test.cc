@@ -40,6 +40,41 @@ TEST(WalArchive, ReturnsSegmentsAndWhatIsKnownOfThem) {
   EXPECT_TRUE(MUST(other.exists(world.segment(1))));
 }
 
+TEST(WalArchive, KeepsAChangeMapBesideTheContent) {
+  WalWorld world;
+  auto content = sample_segment(1, *world.repository);
+  auto summary = sample_summary(world.clock);
+  summary.change_map = sample_segment(7, *world.repository);
+  MUST(world.archive.put_segment(world.segment(1), content, summary));
+  MUST(world.archive.put_segment(world.segment(2), content, sample_summary(world.clock)));
+  auto reader = world.open_for_reading();
+  WalArchive other(*reader, {});
+  EXPECT_EQ(*MUST(other.read_change_map(world.segment(1))), summary.change_map);
+  EXPECT_EQ(MUST(other.read_change_map(world.segment(2))), std::nullopt);
+  EXPECT_KIND(other.read_change_map(world.segment(3)), ErrorKind::not_found);
+  EXPECT_EQ(MUST(other.get_segment(world.segment(1))), content);
+  EXPECT_EQ(MUST(other.put_segment(world.segment(1), content, {})), PutOutcome::already_identical);
+}
+
+TEST(WalArchive, NoticesEveryChangedByteOfAChangeMap) {
+  WalWorld world;
+  auto content = sample_segment(1, *world.repository);
+  auto summary = sample_summary(world.clock);
+  summary.change_map = Bytes(300, std::byte{7});
+  MUST(world.archive.put_segment(world.segment(1), content, summary));
+  auto key = world.repository->layout().segment(world.segment(1), world.identity.wal_segment_size);
+  auto object = MUST(world.memory.get(key, 1u << 30));
+  auto meta = MUST(world.archive.read_meta(world.segment(1)));
+  ASSERT_GT(meta.map_size, 0u);
+  for (auto at = meta.data_offset - meta.map_size; at < meta.data_offset; ++at) {
+    auto changed = object;
+    changed[at] ^= std::byte{1};
+    world.memory.overwrite(key, changed);
+    EXPECT_FALSE(world.archive.read_change_map(world.segment(1))) << at;
+    EXPECT_FALSE(world.archive.get_segment(world.segment(1))) << at << ": verify reads all of the object";
+  }
+}
+
 TEST(WalArchive, ReadsMetaWithOneSmallRange) {
   WalWorld world;
   Bytes zeros(world.identity.wal_segment_size);  // the object is hardly larger than its meta stream

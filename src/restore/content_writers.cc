@@ -194,7 +194,8 @@ Result<void> ContentWriters::rewrite_differing(File& file, ByteView wanted, uint
 
 Result<void> ContentWriters::complete(repository::FrameReader& reader, const std::shared_ptr<File>& file,
                                       AlignedBuffer& buffer) {
-  if (file->mode == File::Mode::check && file->crc32c() != file->entry.crc32c) {
+  bool may_differ = !file->entry.crc_known || file->crc32c() != file->entry.crc32c;
+  if (file->mode == File::Mode::check && may_differ) {
     for (size_t i = 0; i < file->chunks.size(); ++i) TRY(rewrite_chunk(reader, {file, i}, buffer));
   }
   return finish_file(*file);
@@ -202,6 +203,7 @@ Result<void> ContentWriters::complete(repository::FrameReader& reader, const std
 
 Result<void> ContentWriters::finish_file(File& file) {
   uint32_t crc = file.crc32c();
+  if (!file.entry.crc_known) file.entry.crc32c = crc;  // every frame was authenticated
   if (crc != file.entry.crc32c) {
     return Error(ErrorKind::corrupt, fmt::format("{}: content has CRC-32C {:08x}, the backup recorded {:08x}",
                                                  file.entry.path, crc, file.entry.crc32c));

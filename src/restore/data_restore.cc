@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/crc32c.h"
 #include "postgres/backup_manifest.h"
@@ -51,10 +52,13 @@ class DataRestore::ManifestFile {
         {.major_version = summary.major_version, .system_identifier = summary.system_identifier}));
     return std::unique_ptr<ManifestFile>(new ManifestFile(std::move(writer)));
   }
+  /// Thread-safe.
   Result<void> add(const FileEntry& entry) {
+    std::lock_guard lock(mutex_);
     return writer_.add({entry.path, entry.size, modified(entry), entry.crc32c});
   }
   Result<void> add(const std::string& path, ByteView content, Timestamp when) {
+    std::lock_guard lock(mutex_);
     return writer_.add({path, content.size(), when, crc32c(0, content)});
   }
   Result<void> finish(const repository::ManifestSummary& summary) {
@@ -63,6 +67,7 @@ class DataRestore::ManifestFile {
 
  private:
   explicit ManifestFile(postgres::BackupManifestWriter writer) : writer_(std::move(writer)) {}
+  std::mutex mutex_;
   postgres::BackupManifestWriter writer_;
 };
 
@@ -199,10 +204,11 @@ Result<void> DataRestore::add_file(const FileEntry& entry, Place& place, const s
   } else {
     file.fd = TRY(place.tree.create_file(path, modes));
   }
-  if (in_manifest) TRY(manifest_->add(entry));
+  if (in_manifest && entry.crc_known) TRY(manifest_->add(entry));
   ++stats_.files;
   stats_.bytes += entry.size;
-  auto finish = [mode](const Fd& fd, const FileEntry& done) -> Result<void> {
+  auto finish = [this, mode, in_manifest](const Fd& fd, const FileEntry& done) -> Result<void> {
+    if (in_manifest && !done.crc_known) TRY(manifest_->add(done));
     auto times = times_of(done);
     if (fchmod(fd.get(), mode) == 0 && futimens(fd.get(), times.data()) == 0) return {};
     return Error::from_errno(errno, "cannot set mode and time of " + done.path);

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 DATA, META = 1, 2  # key classes
 DIRECTORY, FILE, SYMBOLIC_LINK, HARD_LINK = range(4)
+FILE_WITHOUT_CRC = 4  # on storage
 FRAME_MAX = 8 << 20
 RECORD_MAX = 16 << 20  # of the file table
 
@@ -349,6 +350,8 @@ class Entry:
 
     def __init__(self, fields):
         self.kind = fields.unpack("B")[0]
+        self.crc_known = self.kind != FILE_WITHOUT_CRC
+        self.kind = self.kind if self.crc_known else FILE
         check(self.kind <= HARD_LINK, f"{fields.where}: unknown kind {self.kind}")
         self.set, self.path = fields.varint(), fields.text()
         self.uid, self.gid, self.owner, self.group = fields.varint(), fields.varint(), fields.text(), fields.text()
@@ -470,7 +473,7 @@ class Target:
             for piece in self.backup.content(entry.runs):
                 crc.update(piece)
                 file.write(piece)
-        check(crc.crcValue == entry.crc32c, f"{os.fsdecode(entry.path)}: its CRC-32C is not the file table's")
+        check(not entry.crc_known or crc.crcValue == entry.crc32c, f"{os.fsdecode(entry.path)}: its CRC-32C is not the file table's")
         set_status(entry, place)
         self.files, self.bytes = self.files + 1, self.bytes + entry.size
 
@@ -529,6 +532,8 @@ class WalArchive:
         with open(self.cluster.path(key), "rb") as file:
             meta = Stream(self.cluster, file, object_type, key, META)
             described = parse_json(b"".join(meta.frames()), key)
+            map_size = described.get("change_map", 0)  # only writers of incrementals want it
+            check(len(file.read(map_size)) == map_size, f"{key}: cut off")
             content = b"".join(Stream(self.cluster, file, object_type, key, DATA).frames())
             check(not file.read(1), f"{key}: something follows its end")
         secret = hkdf(self.cluster.data_key(meta.key_id, META), None, "spendsync-backup/1/derive/content mac", 32)

@@ -22,6 +22,7 @@ std::vector<Bytes> texts(const std::vector<std::string>& inputs) {
 std::vector<Target> all_targets() {
   std::vector<Target> targets;
   for (auto* make : {backup_label_target,
+                     change_map_target,
                      codec_target,
                      config_target,
                      connection_string_target,
@@ -42,6 +43,7 @@ std::vector<Target> all_targets() {
                      times_target,
                      timeline_history_target,
                      units_target,
+                     wal_changes_target,
                      wal_events_target,
                      wal_plan_target,
                      wal_record_target,

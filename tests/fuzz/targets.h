@@ -6,6 +6,7 @@
 namespace spendsync::fuzz {
 
 Target backup_label_target();
+Target change_map_target();
 Target codec_target();
 Target config_target();
 Target connection_string_target();
@@ -26,6 +27,7 @@ Target sealed_document_target();
 Target times_target();
 Target timeline_history_target();
 Target units_target();
+Target wal_changes_target();
 Target wal_events_target();
 Target wal_plan_target();
 Target wal_record_target();

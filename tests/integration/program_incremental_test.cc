@@ -79,6 +79,8 @@ class ProgramIncremental : public ::testing::Test {
               "0\n");
   }
 
+  void expect_consistent_while_clients_write();
+
   RealServer server_;
   Installation installation_;
 };
@@ -147,14 +149,90 @@ TEST_F(ProgramIncremental, GivesBackTheServersBytesWhateverItDid) {
   expect_sound(restored);
 }
 
-TEST_F(ProgramIncremental, WhileClientsWriteItIsConsistent) {
+// The same work, looked for in both ways: change maps find whatever comparing finds. The cluster has data checksums, so
+// even hint bits are logged.
+TEST_F(ProgramIncremental, ChangeMapsGiveBackTheServersBytesWhateverItDid) {
+  const auto seed = SystemRandom().next_u64();
+  std::string history = fmt::format("seed {}:", seed);
+  SeededRandom random(seed);
+  RandomWork work(server_, random);
+  installation_.configure("incremental: { find_changes: wal }\n");
+  server_.psql("create table untouched as select n, repeat('x', 200) as filler from generate_series(1, 50000) n");
+  server_.psql("vacuum freeze");
+  for (int n = 0; n < 3; ++n) history += " " + work.step() + ",";
+  const auto full = installation_.must_summarize({"backup", "full"});
+  const int rounds = is_long() ? 20 : 3;
+  for (int round = 0; round < rounds; ++round) {
+    for (int n = 0; n < 5; ++n) {
+      history += " " + work.step() + ",";
+      // Some WAL is the repository's by then, with its maps; the rest is still the server's.
+      if (n == 2) installation_.must_run({"backup", "transaction_logs"});
+    }
+    SCOPED_TRACE(history);
+    const auto made = installation_.must_summarize({"backup", "incremental"});
+    // The work may have led onto another timeline: maps do not reach over that.
+    const bool by_wal = number(made, "timeline") == number(full, "timeline");
+    EXPECT_EQ(MUST(made.boolean("found_by_wal")), by_wal) << made.dump();
+    if (by_wal) {
+      EXPECT_GT(number(made, "unread_bytes"), 10u << 20);
+    }
+    expect_the_servers_bytes(MUST(made.text("label")), fmt::format("by-wal-{}", round));
+    const auto day = TimeZone::utc().day_of(SystemClock().now());
+    EXPECT_EQ(installation_.script("restore.sh", {"verify", "incremental", day}).exit_status, 0);
+    history += " INCREMENTAL,";
+    if (HasFailure()) return;
+  }
+  work.switch_timeline();
+  const auto after = installation_.must_summarize({"backup", "incremental"});
+  EXPECT_FALSE(MUST(after.boolean("found_by_wal"))) << "maps do not reach over a timeline switch";
+  EXPECT_THAT(after.dump(), HasSubstr("every page is compared, as WAL does not tell what changed"));
+  expect_the_servers_bytes(MUST(after.text("label")), "by-scan");
+}
+
+TEST_F(ProgramIncremental, PushedSegmentsTellWhatChangedWhenTheServerHasThemNoMore) {
+  installation_.configure("incremental: { find_changes: wal }\n");
+  server_.psql("alter system set archive_command = '" + installation_.program() + " --config " +
+               installation_.config_file() + " wal push %p'");
+  server_.psql("alter system set archive_mode = on");
+  server_.psql("alter system set max_wal_size = '64MB'");
+  server_.psql("alter system set wal_keep_size = 0");
+  server_.stop();
+  server_.start();
+  server_.pgbench({"-i", "-s", "3", "-q"});
+  installation_.must_run({"backup", "full"});
+  for (int n = 0; n < 4; ++n) {
+    server_.pgbench({"-n", "-t", "200"});
+    server_.psql("select pg_switch_wal()");
+  }
+  const auto first = installation_.must_summarize({"backup", "incremental"});
+  EXPECT_TRUE(MUST(first.boolean("found_by_wal"))) << first.dump();
+  server_.pgbench({"-n", "-t", "200"});
+  server_.psql("select pg_switch_wal(); checkpoint");
+  server_.psql("insert into pgbench_history select * from pgbench_history; select pg_switch_wal(); checkpoint");
+  const auto second = installation_.must_summarize({"backup", "incremental"});
+  EXPECT_TRUE(MUST(second.boolean("found_by_wal"))) << second.dump();
+  EXPECT_GT(number(second, "unread_bytes"), 10u << 20);
+  expect_the_servers_bytes(MUST(second.text("label")), "pushed");
+}
+
+TEST_F(ProgramIncremental, WhileClientsWriteItIsConsistent) { expect_consistent_while_clients_write(); }
+
+TEST_F(ProgramIncremental, WhileClientsWriteItIsConsistentByChangeMaps) {
+  installation_.configure("incremental: { find_changes: wal }\n");
+  expect_consistent_while_clients_write();
+}
+
+void ProgramIncremental::expect_consistent_while_clients_write() {
   server_.pgbench({"-i", "-s", "5", "-q"});
   server_.psql("create extension pg_visibility");
   installation_.must_run({"backup", "full"});
   server_.pgbench({"-n", "-c", "2", "-t", "500"});
   {
     std::jthread clients([&] { server_.pgbench({"-n", "-c", "2", "-T", "6"}); });
-    installation_.must_run({"backup", "incremental"});
+    const auto made = installation_.must_summarize({"backup", "incremental"});
+    const bool by_wal =
+        MUST(read_text_file(installation_.config_file(), 1u << 20)).find("find_changes: wal") != std::string::npos;
+    EXPECT_EQ(MUST(made.boolean("found_by_wal")), by_wal) << made.dump();
   }
   installation_.must_run({"backup", "transaction_logs"});
   const auto sums = std::string(

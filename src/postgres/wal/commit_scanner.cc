@@ -7,63 +7,17 @@
 
 #include "base/time.h"
 #include "postgres/wal/page_header.h"
+#include "postgres/wal/transaction_record.h"
 
 namespace spendsync::postgres {
 
 namespace {
 
-// access/xact.h: XLOG_XACT_*, in the bits of XLOG_XACT_OPMASK, and the flag that xinfo follows the time.
-constexpr uint8_t kOperationMask = 0x70;
-constexpr uint8_t kCommit = 0x00;
-constexpr uint8_t kAbort = 0x20;
-constexpr uint8_t kCommitPrepared = 0x30;
-constexpr uint8_t kAbortPrepared = 0x40;
-constexpr uint8_t kHasInfo = 0x80;
-
-// XACT_XINFO_*: which parts follow xinfo, in this order.
-constexpr uint32_t kHasDatabase = 1u << 0;
-constexpr uint32_t kHasSubtransactions = 1u << 1;
-constexpr uint32_t kHasRelations = 1u << 2;
-constexpr uint32_t kHasInvalidations = 1u << 3;
-constexpr uint32_t kHasTwoPhase = 1u << 4;
-constexpr uint32_t kHasDroppedStatistics = 1u << 8;  // 15+
-
-constexpr size_t kDatabaseSize = 8;
-constexpr size_t kSubtransactionSize = 4;
-constexpr size_t kRelationSize = 12;
 constexpr size_t kStatisticsSizeBefore18 = 12;
 constexpr size_t kStatisticsSizeSince18 = 16;  // the object id grew to 64 bits
 constexpr size_t kInvalidationSize = 16;
 
 constexpr size_t kRestorePointNameSize = 64;  // MAXFNAMELEN
-
-/// Reads fields one after the other; stays at the end once one was missing.
-class Fields {
- public:
-  explicit Fields(ByteView bytes) : bytes_(bytes) {}
-
-  template <class T>
-  std::optional<T> take() {
-    if (bytes_.size() < sizeof(T)) return std::nullopt;
-    T value = load<T>(bytes_, 0);
-    bytes_ = bytes_.subspan(sizeof(T));
-    return value;
-  }
-  bool skip(uint64_t size) {
-    if (bytes_.size() < size) return false;
-    bytes_ = bytes_.subspan(static_cast<size_t>(size));
-    return true;
-  }
-  /// A count and that many elements.
-  bool skip_array(size_t element_size) {
-    auto count = take<uint32_t>();
-    return count && skip(uint64_t{*count} * element_size);
-  }
-  ByteView rest() const { return bytes_; }
-
- private:
-  ByteView bytes_;
-};
 
 /// Empty for a time that no clock shows.
 std::optional<Timestamp> to_timestamp(int64_t postgres_time) {
@@ -74,7 +28,7 @@ std::optional<Timestamp> to_timestamp(int64_t postgres_time) {
 
 /// Where main data begins in a record that has no block references, however long it is. Empty for any other.
 std::optional<ByteView> find_main_data(const WalRecord& record) {
-  Fields fields(record.bytes.subspan(kRecordHeaderSize));
+  RecordFields fields(record.bytes.subspan(kRecordHeaderSize));
   while (auto id = fields.take<uint8_t>()) {
     if (*id == kLongDataId && fields.skip(sizeof(uint32_t))) return fields.rest();
     bool skipped = (*id == kOriginId && fields.skip(sizeof(uint16_t))) ||
@@ -85,7 +39,8 @@ std::optional<ByteView> find_main_data(const WalRecord& record) {
 }
 
 /// The prepared transaction's id in a commit or abort record of one; empty when the parts before it do not fit.
-std::optional<uint32_t> find_prepared_transaction(Fields fields, uint32_t info, bool is_commit, int major_version) {
+std::optional<uint32_t> find_prepared_transaction(RecordFields fields, uint32_t info, bool is_commit,
+                                                  int major_version) {
   size_t statistics_size = major_version >= 18 ? kStatisticsSizeSince18 : kStatisticsSizeBefore18;
   if ((info & kHasDatabase) != 0 && !fields.skip(kDatabaseSize)) return std::nullopt;
   if ((info & kHasSubtransactions) != 0 && !fields.skip_array(kSubtransactionSize)) return std::nullopt;
@@ -136,7 +91,7 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_event(const WalRecord
 }
 
 Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const WalRecord& record) {
-  uint8_t operation = record.info & kOperationMask;
+  uint8_t operation = record.info & kTransactionOperationMask;
   bool is_commit = operation == kCommit || operation == kCommitPrepared;
   if (!is_commit && operation != kAbort && operation != kAbortPrepared) return std::optional<WalEvent>();
   WalEvent event = event_of(is_commit ? WalEvent::Kind::commit : WalEvent::Kind::abort, record);
@@ -148,7 +103,7 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const
   } else {
     TRY(decode_record(record, settings.major_version, contents));
   }
-  Fields fields(contents.main_data);
+  RecordFields fields(contents.main_data);
   auto postgres_time = fields.take<int64_t>();
   if (!postgres_time) return malformed(record, "it has no time");
   auto time = to_timestamp(*postgres_time);
@@ -181,7 +136,7 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_log_event(const WalRe
   }
   WalEvent event = event_of(WalEvent::Kind::restore_point, record);
   TRY(decode_record(record, settings.major_version, contents));
-  Fields fields(contents.main_data);
+  RecordFields fields(contents.main_data);
   auto postgres_time = fields.take<int64_t>();
   if (!postgres_time || fields.rest().size() < kRestorePointNameSize) return malformed(record, "it is too short");
   auto time = to_timestamp(*postgres_time);
@@ -194,11 +149,14 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_log_event(const WalRe
 
 CommitScanner::CommitScanner(Settings settings) : state_(std::make_unique<State>(settings)) {}
 CommitScanner::CommitScanner(CommitScanner&&) noexcept = default;
+CommitScanner& CommitScanner::operator=(CommitScanner&&) noexcept = default;
 CommitScanner::~CommitScanner() = default;
 
 Result<void> CommitScanner::feed(SegmentName name, ByteView content,
-                                 const std::function<Result<void>(const WalEvent&)>& visit) {
+                                 const std::function<Result<void>(const WalEvent&)>& visit,
+                                 const WalRecordReader::Visitor& see) {
   return state_->reader.feed(name, content, [&](const WalRecord& record) -> Result<void> {
+    if (see) TRY(see(record));
     if (record.resource_manager > kTransactionResource) return {};
     std::optional<WalEvent> event = TRY(state_->find_event(record));
     if (!event) return {};

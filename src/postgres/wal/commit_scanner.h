@@ -32,11 +32,17 @@ class CommitScanner {
   };
   explicit CommitScanner(Settings settings);
   CommitScanner(CommitScanner&&) noexcept;
+  CommitScanner& operator=(CommitScanner&&) noexcept;
   ~CommitScanner();
 
   /// The next consecutive segment's content. Calls `visit` for every event that ends in it.
   /// Errors: those of WalRecordReader; corrupt when a record with a right CRC does not hold what it must.
-  Result<void> feed(SegmentName name, ByteView content, const std::function<Result<void>(const WalEvent&)>& visit);
+  Result<void> feed(SegmentName name, ByteView content, const std::function<Result<void>(const WalEvent&)>& visit) {
+    return feed(name, content, visit, {});
+  }
+  /// The same; `see` is shown every record first, whatever is in it.
+  Result<void> feed(SegmentName name, ByteView content, const std::function<Result<void>(const WalEvent&)>& visit,
+                    const WalRecordReader::Visitor& see);
   /// End of the last valid record seen; zero before any.
   Lsn end_of_records() const;
   uint64_t records() const;

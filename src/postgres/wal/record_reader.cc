@@ -354,6 +354,10 @@ Lsn WalRecordReader::end_of_records() const { return state_->end_of_records; }
 Lsn WalRecordReader::unfinished_record() const {
   return state_->phase == State::Phase::in_record ? state_->record_start : Lsn{};
 }
+Lsn WalRecordReader::next_record() const {
+  if (state_->phase == State::Phase::in_record) return state_->record_start;
+  return state_->phase == State::Phase::at_record ? state_->end_of_records : Lsn{};
+}
 uint64_t WalRecordReader::records() const { return state_->records; }
 
 }  // namespace spendsync::postgres

@@ -45,6 +45,9 @@ class WalRecordReader {
   Lsn end_of_records() const;
   /// Start of a record that has begun and whose rest is in the next segment; zero when there is none.
   Lsn unfinished_record() const;
+  /// Where the next record begins, which may be in the segment that comes next: from there on none was missed. Zero
+  /// while no record was found, and after the end of WAL.
+  Lsn next_record() const;
   uint64_t records() const;
 
  private:
