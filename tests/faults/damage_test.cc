@@ -43,6 +43,7 @@ class Damage : public ::testing::Test {
     server_ = new RealServer(RealServerSettings{});
     server_->start();
     installation_ = new Installation(*server_);
+    installation_->configure("incremental: { find_changes: wal }\n");  // segments with change maps
     for (int round = 0; round < 2; ++round) {
       server_->pgbench({"-i", "-s", "1", "-q"});
       installation_->must_run({"backup", "full"});

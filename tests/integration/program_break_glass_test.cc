@@ -98,6 +98,19 @@ TEST_F(ProgramBreakGlass, TheIndependentReaderRestoresWhatTheProgramRestores) {
   const auto incremental = MUST(made.text("label"));
   expect_the_same("incremental", incremental);
 
+  // The same with change maps: segments have them from now on, and files are read in parts.
+  installation_.configure("incremental: { find_changes: wal }\n");
+  server_.psql("update near set filler = 'z' where n % 700 = 0");
+  server_.run({"/bin/sleep", "1.1"});  // labels have seconds
+  const auto by_wal = installation_.must_summarize({"backup", "incremental"});
+  EXPECT_TRUE(MUST(by_wal.boolean("found_by_wal"))) << by_wal.dump();
+  EXPECT_GT(MUST(by_wal.unsigned_integer("unread_bytes")), 1u << 20);
+  server_.run({"/bin/rm", "-rf", target("incremental-ours"), target("incremental-theirs")});
+  for (const std::string beside : {"-tablespaces", ".files"}) {
+    server_.run({"/bin/rm", "-rf", target("incremental-ours") + beside, target("incremental-theirs") + beside});
+  }
+  expect_the_same("incremental", MUST(by_wal.text("label")));
+
   // What came later is in the archived WAL alone.
   server_.psql("insert into near select n, 'late' from generate_series(30000, 30500) n");
   server_.psql("select pg_switch_wal()");
