@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "repository/findings.h"
+
 namespace spendsync::repository {
 namespace {
 
@@ -50,6 +52,7 @@ Result<Catalog> Catalog::load(Repository& repository, std::stop_token stop) {
     entry.label = label;
     entry.manifest_size = manifest->size;
     entry.summary = read_manifest_summary(repository, label, manifest->size);
+    if (!entry.summary && says_nothing_of_the_object(entry.summary.error())) return std::move(entry.summary).error();
     if (!entry.summary && entry.summary.error().is(ErrorKind::conflict)) continue;   // collected: it never was a backup
     if (!entry.summary && entry.summary.error().is(ErrorKind::not_found)) continue;  // expired since the listing
     catalog.backups_.push_back(std::move(entry));
@@ -66,6 +69,7 @@ Result<Catalog> Catalog::load(Repository& repository, std::stop_token stop) {
     LogEntry entry;
     entry.label = label;
     entry.record = get_log_record(repository, label);
+    if (!entry.record && says_nothing_of_the_object(entry.record.error())) return std::move(entry.record).error();
     catalog.logs_.push_back(std::move(entry));
   }
   return catalog;

@@ -27,7 +27,8 @@ struct UnfinishedRun {
 /// A snapshot, read once. Memory: the summaries, about 4 KiB each. Immutable, thread-safe.
 class Catalog {
  public:
-  /// Errors: those of listings, and `cancelled`. What is wrong with one record is in its entry.
+  /// Errors: those of listings, `cancelled`, and what keeps a record from being read without being its fault (the store
+  /// does not answer, no memory). What is wrong with one record is in its entry.
   static Result<Catalog> load(Repository& repository, std::stop_token stop);
 
   /// Ascending by label, which is by start.

@@ -11,6 +11,11 @@ void Findings::add(std::string key, ErrorKind kind, std::string what) {
   if (findings_.size() < kKept) findings_.push_back({std::move(key), kind, std::move(what)});
 }
 
+bool says_nothing_of_the_object(const Error& error) {
+  if (error.is(ErrorKind::exhausted)) return error.condition() != Condition::damaged;
+  return error.is(ErrorKind::cancelled) || error.is(ErrorKind::transient);
+}
+
 void Findings::count_object(uint64_t bytes) {
   objects_.fetch_add(1, std::memory_order_relaxed);
   bytes_.fetch_add(bytes, std::memory_order_relaxed);

@@ -10,6 +10,10 @@
 
 namespace spendsync::repository {
 
+/// Cancelled, a store that could not be reached, or memory or descriptors that ran out on this host: the object may be
+/// whole.
+bool says_nothing_of_the_object(const Error& error);
+
 /// Thread-safe.
 class Findings {
  public:
@@ -18,12 +22,12 @@ class Findings {
   void add(std::string key, ErrorKind kind, std::string what);
   void add(const storage::ObjectKey& key, const Error& error) { add(key.text(), error.kind(), error.message()); }
 
-  /// True when `result` is a value. Otherwise a finding, or an error that keeps verify from working at all:
-  /// `cancelled`.
+  /// True when `result` is a value. Otherwise a finding, or an error that says nothing of the object: cancelled, a
+  /// store that cannot be reached, memory or descriptors that ran out here.
   template <class T>
   Result<bool> check(const storage::ObjectKey& key, const Result<T>& result) {
     if (result) return true;
-    if (result.error().is(ErrorKind::cancelled)) return result.error();
+    if (says_nothing_of_the_object(result.error())) return result.error();
     add(key, result.error());
     return false;
   }

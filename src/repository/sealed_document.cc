@@ -66,7 +66,9 @@ Result<Bytes> open_document(const crypto::SealContext& context, const crypto::Da
   Bytes content;
   while (!opener.ended()) {
     auto raw = TRY(opener.next());
-    if (content.size() + raw.size() > max_size) return Error(ErrorKind::exhausted, "larger than expected");
+    if (content.size() + raw.size() > max_size) {
+      return Error(ErrorKind::exhausted, "larger than expected").with_condition(Condition::damaged);
+    }
     content.insert(content.end(), raw.begin(), raw.end());
   }
   TRY(opener.expect_end());

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "repository/testing/sample_repository.h"
+#include "storage/testing/faulty_store.h"
 
 namespace spendsync::repository {
 namespace {
@@ -138,6 +139,38 @@ void expect_detected(FullWorld& world, std::string_view what, const Damage& dama
     world.memory.overwrite(key, whole);
   }
   EXPECT_EQ(text_of(world.findings()), "");
+}
+
+TEST(VerifyObjects, AReadThatFailsIsNeverCalledDamage) {
+  FullWorld world;
+  storage::FaultyStore faulty(world.memory, world.clock);
+  world.store = &faulty;
+  auto repository = world.open_for_reading();
+  for (auto kind : {ErrorKind::transient, ErrorKind::exhausted}) {
+    for (auto operation : {storage::StoreOperation::get, storage::StoreOperation::get_range}) {
+      faulty.reset();
+      EXPECT_TRUE(MUST(verify_everything(*repository, {}, {})).clean());
+      const auto calls = faulty.calls(operation);
+      ASSERT_GT(calls, 5u);
+      unsigned failed = 0;
+      for (uint64_t nth = 1; nth <= calls; ++nth) {
+        faulty.reset();
+        storage::StoreFault fault;
+        fault.operation = operation;
+        fault.nth = nth;
+        fault.kind = kind;
+        faulty.add(fault);
+        auto report = verify_everything(*repository, {}, {});
+        if (report) {
+          EXPECT_TRUE(report->clean()) << nth << ": " << text_of(report->findings);
+        } else {
+          EXPECT_KIND(report, kind);
+          ++failed;
+        }
+      }
+      EXPECT_GT(failed, calls / 2);
+    }
+  }
 }
 
 TEST(VerifyObjects, NoticesTruncation) {

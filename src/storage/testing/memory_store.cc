@@ -46,7 +46,8 @@ Result<std::unique_ptr<ObjectUpload>> MemoryStore::begin_upload(const ObjectKey&
 Result<Bytes> MemoryStore::get(const ObjectKey& key, uint64_t max_size) {
   auto object = TRY(find(key));
   if (object.bytes->size() > max_size) {
-    return Error(ErrorKind::exhausted, "object " + key.text() + " is larger than " + std::to_string(max_size));
+    return Error(ErrorKind::exhausted, "object " + key.text() + " is larger than " + std::to_string(max_size))
+        .with_condition(Condition::damaged);
   }
   return *object.bytes;
 }
