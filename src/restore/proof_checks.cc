@@ -133,15 +133,18 @@ Result<ProofCheck> run_pg_amcheck(const RecoveredCluster& cluster, const SourceD
   command.output_file = cluster.scratch_directory() + "/pg_amcheck.out";
   const auto ended = TRY(run_command(command, stop, kNoLimit));
   std::ifstream output(command.output_file);
-  auto result = parse_amcheck_output(output, source);
+  return judge_amcheck(parse_amcheck_output(output, source), ended.exit_status, source);
+}
+
+ProofCheck judge_amcheck(AmcheckResult result, int exit_status, const SourceDamage& source) {
   constexpr int kCorruptionFound = 2;
-  const bool came_to_its_end = ended.exit_status == 0 || ended.exit_status == kCorruptionFound;
-  if (came_to_its_end) return std::move(result.check);
-  if (tells_damage(result.last_line)) {
-    result.check.add({"", "", result.last_line, source.is_told_in(result.last_line)});
+  auto& check = result.check;
+  if (exit_status == kCorruptionFound && check.findings_total == 0) {
+    check.add({"", "", "pg_amcheck reports corruption: " + result.last_line, source.is_told_in(result.last_line)});
   }
-  return not_done(std::move(result.check),
-                  fmt::format("it ended with status {}: {}", ended.exit_status, result.last_line));
+  if (exit_status == 0 || exit_status == kCorruptionFound) return std::move(check);
+  if (tells_damage(result.last_line)) check.add({"", "", result.last_line, source.is_told_in(result.last_line)});
+  return not_done(std::move(check), fmt::format("it ended with status {}: {}", exit_status, result.last_line));
 }
 
 // ---- pg_visibility

@@ -42,6 +42,9 @@ struct AmcheckResult {
 };
 /// What `pg_amcheck --progress` has written, stdout and stderr together.
 AmcheckResult parse_amcheck_output(std::istream& output, const SourceDamage& source);
+/// The check by its output and its exit status (pg_amcheck.c: 0, or 2 for corruption; else it did not come to its end).
+/// A status that says corruption is a finding even where no line of the output was understood.
+ProofCheck judge_amcheck(AmcheckResult result, int exit_status, const SourceDamage& source);
 
 Result<ChecksumResult> run_pg_checksums(const RecoveredCluster& cluster, std::stop_token stop);
 /// The failed pages' relations by name. Requires: started.

@@ -84,7 +84,8 @@ ChecksumResult parse_checksum_output(std::istream& output, const std::string& da
     } else if (line.starts_with("Blocks scanned:")) {
       pages = number_after(line, 0);
     } else if (line.starts_with("Bad checksums:")) {
-      result.pages = pages;  // the line after the last file
+      result.pages = pages;                                                        // the line after the last file
+      result.failed = std::max(result.failed, number_after(line, 0).value_or(0));  // lines that were not understood
     }
     result.last_line = line;
   }

@@ -27,6 +27,16 @@ TEST(ChecksumOutput, CountsPagesAndNamesTheBadOnes) {
   EXPECT_EQ(result.first.front().block, 3u);
 }
 
+TEST(ChecksumOutput, BelievesTheProgramsOwnCountOverTheLinesThatWereUnderstood) {
+  std::istringstream output(
+      "pg_checksums: something new about block 3 of base/5/16384\n"
+      "Checksum operation completed\nFiles scanned:   950\nBlocks scanned:  2901\nBad checksums:  2\n");
+  const auto result = parse_checksum_output(output, "/s/data");
+  EXPECT_EQ(result.pages, 2901u);
+  EXPECT_EQ(result.failed, 2u);
+  EXPECT_TRUE(result.first.empty());
+}
+
 TEST(ChecksumOutput, HasNoCountWhenTheProgramDidNotComeToItsEnd) {
   std::istringstream output("pg_checksums: error: cluster must be shut down\n");
   const auto result = parse_checksum_output(output, "/s/data");
@@ -59,6 +69,36 @@ TEST(AmcheckOutput, TellsDatabaseRelationAndPlace) {
   EXPECT_EQ(index.relation, "public.orders_pkey");
   EXPECT_EQ(index.what, "ERROR:  item order invariant violated for index \"orders_pkey\"");
   EXPECT_TRUE(result.check.findings[2].in_source);
+}
+
+TEST(AmcheckVerdict, CorruptionThatWasNotUnderstoodIsAFindingAllTheSame) {
+  std::istringstream output("gist index \"shop.public.places\" is broken in a new way\n");
+  const SourceDamage none{repository::ManifestSummary{}};
+  const auto check = judge_amcheck(parse_amcheck_output(output, none), 2, none);
+  EXPECT_EQ(check.state, ProofCheck::State::done);
+  EXPECT_EQ(check.findings_total, 1u);
+  ASSERT_EQ(check.findings.size(), 1u);
+  EXPECT_THAT(check.findings.front().what, ::testing::HasSubstr("is broken in a new way"));
+}
+
+TEST(AmcheckVerdict, IsDoneOnlyWhereTheProgramCameToItsEnd) {
+  const SourceDamage none{repository::ManifestSummary{}};
+  const auto judge = [&](const std::string& text, int exit_status) {
+    std::istringstream output(text);
+    return judge_amcheck(parse_amcheck_output(output, none), exit_status, none);
+  };
+  const auto good = judge("412/412 relations (100%),  2901/2901 pages (100%)\n", 0);
+  EXPECT_EQ(good.state, ProofCheck::State::done);
+  EXPECT_EQ(good.checked, 412u);
+  EXPECT_EQ(good.findings_total, 0u);
+  const auto lost = judge("pg_amcheck: error: connection to server was lost\n", 1);
+  EXPECT_EQ(lost.state, ProofCheck::State::not_done);
+  EXPECT_EQ(lost.findings_total, 0u);
+  EXPECT_EQ(lost.why, "it ended with status 1: pg_amcheck: error: connection to server was lost");
+  const auto damaged =
+      judge("pg_amcheck: error: query failed: ERROR:  invalid page in block 3 of relation base/5/1249\n", 1);
+  EXPECT_EQ(damaged.state, ProofCheck::State::not_done);
+  EXPECT_EQ(damaged.findings_total, 1u);
 }
 
 TEST(SourceDamage, IsTheBlockThatWasRecordedAndNoOther) {
