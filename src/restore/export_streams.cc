@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/subprocess.h"
+#include "restore/checked_output.h"
 #include "restore/nearest_names.h"
 
 namespace spendsync::restore {
@@ -48,8 +49,9 @@ Error failed(const std::string& program, const CommandOutput& output) {
 
 Error not_there(const std::string& what, const std::string& name, const std::vector<std::string>& nearest) {
   Error error(ErrorKind::not_found, fmt::format("there is no {} {} at that moment", what, name));
-  if (nearest.empty()) return error;
-  return std::move(error).with_hint(fmt::format("the nearest names: {}", fmt::join(nearest, ", ")));
+  if (nearest.empty()) return std::move(error).with_hint("where it was dropped, choose a moment before that");
+  return std::move(error).with_hint(fmt::format(
+      "the nearest names: {}; where it was dropped, choose a moment before that", fmt::join(nearest, ", ")));
 }
 
 Result<void> check_database(const RecoveredCluster& cluster, const std::string& database, std::stop_token stop) {
@@ -139,8 +141,7 @@ Result<std::vector<std::string>> write_dump(const RecoveredCluster& cluster, con
   Command command;
   command.arguments = dump_arguments(cluster, what, what.database.empty() ? databases.front() : what.database);
   command.environment["LC_ALL"] = "C";  // its messages are read
-  command.output_descriptor = output;
-  auto result = TRY(run_command(command, stop, kNoLimit));
+  auto result = TRY(run_with_checked_output(std::move(command), output, stop));
   if (result.exit_status == 0) return lines_of(result.err);
   auto error = TRY(explain_failure(cluster, what, result, stop));
   return error;
