@@ -7,7 +7,7 @@
 
 namespace spendsync::restore {
 
-/// The `most` names that differ least from `word` (Levenshtein distance, case ignored; equal ones by name). A name
+/// The `most` names that differ least from `word` (edits, case ignored; equal ones by name). A name
 /// with its schema ("app.orders") also counts without it.
 std::vector<std::string> nearest_names(std::string_view word, std::vector<std::string> names, size_t most);
 

@@ -1,23 +1,17 @@
 // What records change, from any body with a right CRC; and the encoded change map, from any bytes.
 #include "base/testing.h"
 #include "fuzz/targets.h"
+#include "fuzz/targets/wal_record_input.h"
 #include "postgres/wal/record_changes.h"
 #include "postgres/wal/testing/wal_builder.h"
 
 namespace spendsync::fuzz {
 namespace {
 
-/// The input: version, then a record with its header.
 bool reads_record(ByteView input) {
-  if (input.size() < 1 + postgres::kRecordHeaderSize) return false;
-  const int version = 13 + static_cast<int>(input[0]) % 6;
-  postgres::WalRecord record;
-  record.bytes = input.subspan(1);
-  record.size = record.bytes.size();
-  record.start = Lsn{0x3000028};
-  record.end = Lsn{0x3000028 + record.size};
-  record.info = static_cast<uint8_t>(input[17]);
-  record.resource_manager = static_cast<uint8_t>(input[18]);
+  const auto read = read_record_input(input);
+  if (!read) return false;
+  const auto& [version, record] = *read;
   static postgres::WalRecordContents scratch;
   postgres::WalChangeSet changes;
   if (!postgres::add_changes(record, version, scratch, changes)) return false;

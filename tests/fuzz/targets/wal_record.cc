@@ -1,6 +1,7 @@
 // The inside of a record: block references, images, origins. Checksums are no hurdle here.
 #include "base/testing.h"
 #include "fuzz/targets.h"
+#include "fuzz/targets/wal_record_input.h"
 #include "postgres/wal/record.h"
 #include "postgres/wal/testing/wal_builder.h"
 
@@ -11,17 +12,10 @@ bool lies_in(ByteView part, ByteView whole) {
   return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
-/// The input: version, then the record with its header.
 bool reads(ByteView input) {
-  if (input.size() < 1 + postgres::kRecordHeaderSize) return false;
-  const int version = 13 + static_cast<int>(input[0]) % 6;
-  postgres::WalRecord record;
-  record.bytes = input.subspan(1);
-  record.size = record.bytes.size();
-  record.start = Lsn{0x3000028};
-  record.end = Lsn{0x3000028 + record.size};
-  record.info = static_cast<uint8_t>(input[17]);
-  record.resource_manager = static_cast<uint8_t>(input[18]);
+  const auto read = read_record_input(input);
+  if (!read) return false;
+  const auto& [version, record] = *read;
   static postgres::WalRecordContents contents;
   if (!postgres::decode_record(record, version, contents)) return false;
   require(lies_in(contents.main_data, record.bytes), "data lies in the record");
