@@ -332,8 +332,8 @@ Result<void> DatabaseBackup::Steps::ask_wal_for_changes() {
                                    .wal_directory = info.data_directory + "/pg_wal",
                                    .local_bytes_max = std::max<uint64_t>(expected_bytes_, 1u << 30)},
                                   stop_));
-    log().info("change maps",
-               {{"maps", std::to_string(found.maps)}, {"segments", std::to_string(found.segments_read)}});
+    log().debug("change maps",
+                {{"maps", std::to_string(found.maps)}, {"segments", std::to_string(found.segments_read)}});
     changes_ = std::move(found.changes);
     why_not = std::move(found.why_not);
   }

@@ -48,8 +48,10 @@ void print(const Output& output, const DatabaseBackupReport& report, const TimeZ
                           format_bytes(report.source_bytes), format_bytes(report.stored_bytes), report.files,
                           format_duration(seconds)));
   if (report.parent) {
-    output.remark(fmt::format("{} of it is kept from {}; {} files were known to be unchanged without reading them",
-                              format_bytes(report.kept_bytes), report.parent->text(), report.unread_files));
+    const auto by_maps = report.found_by_wal ? "; WAL told what has changed" : "";
+    output.remark(fmt::format("{} of it is kept from {}; {} files, {} in all, were known to be unchanged unread{}",
+                              format_bytes(report.kept_bytes), report.parent->text(), report.unread_files,
+                              format_bytes(report.unread_bytes), by_maps));
   }
   output.remark(fmt::format("restorable from {} ({}), WAL {} to {} on timeline {}", format_utc(report.restorable_from),
                             zone.format_local(report.restorable_from), report.start.lsn.to_string(),

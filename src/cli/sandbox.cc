@@ -14,8 +14,14 @@ Result<Sandbox> plan_sandbox(const Process& process, Wiring& wiring, const Resto
   words.database_only = true;
   const auto request = TRY(restore::parse_request(words, wiring.config().schedules.timezone));
   auto parent = TRY(absolute_path(settings.work_directory.value_or(wiring.config().restore.target_directory)));
-  auto made = TRY(restore::SandboxDirectory::make(parent, process.clock, process.log, process.stop));
-  auto directory = std::make_unique<restore::SandboxDirectory>(std::move(made));
+  auto made = restore::SandboxDirectory::make(parent, process.clock, process.log, process.stop);
+  if (!made && made.error().is(ErrorKind::denied)) {
+    return std::move(made).error().with_hint(
+        "the program runs as the owner of the data directory: choose a place where that user may write with "
+        "--work-directory");
+  }
+  auto opened = TRY(std::move(made));
+  auto directory = std::make_unique<restore::SandboxDirectory>(std::move(opened));
   auto prepare = prepare_settings(wiring);
   prepare.target = directory->data_directory();
   auto chosen = TRY(choose_restore(process, wiring, selection, request, prepare));

@@ -65,6 +65,18 @@ Result<Fd> hold_parent(const std::string& parent, const Clock& clock, std::stop_
 
 }  // namespace
 
+/// The lock goes last: what a kill leaves half way is still known as a sandbox that nobody uses.
+SandboxDirectory::~SandboxDirectory() {
+  if (path().empty()) return;  // moved from
+  auto names = list_directory(path());
+  if (!names) return;
+  for (const auto& name : *names) {
+    if ("/" + name == kLockFile) continue;
+    auto removed = remove_tree(path() + "/" + name);
+    if (!removed) return;  // tried again with the directory
+  }
+}
+
 Result<SandboxDirectory> SandboxDirectory::make(const std::string& parent, const Clock& clock, Log& log,
                                                 std::stop_token stop) {
   const auto place = TRY(normalize_target(parent));

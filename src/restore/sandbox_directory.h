@@ -12,6 +12,10 @@ namespace spendsync::restore {
 /// system gives up when the program ends in whatever way, tells a sandbox in use from what a killed run left.
 class SandboxDirectory {
  public:
+  SandboxDirectory(SandboxDirectory&&) = default;
+  SandboxDirectory& operator=(SandboxDirectory&&) = delete;
+  ~SandboxDirectory();
+
   /// Makes `parent` where it is missing. What killed runs left there is removed first and named in the log, a server
   /// that still runs in it is stopped; what cannot be removed is named and left.
   /// Errors: those of the file system; cancelled.
