@@ -9,9 +9,12 @@ set(CMAKE_CXX_FLAGS_TESTS "-O1 -g1" CACHE STRING "flags of the Tests configurati
 set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1 -DNDEBUG" CACHE STRING "flags of the Release configuration" FORCE)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
+# Paths relative to the source folder and the precompiled header's times left out of account: a second clone or worktree
+# then finds what the first one compiled.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 add_library(ssb_flags INTERFACE)
