@@ -162,13 +162,12 @@ Result<void> TransactionLogBackup::Run::choose_begin() {
     begin = known->lsn <= end.position.lsn ? *known : end.position;
     return {};
   }
-  for (const auto& entry : history.entries) {
-    if (entry.timeline != known->timeline || !entry.end) continue;
+  if (auto fork = history.left_at(known->timeline)) {
     // What was archived beyond the fork stays in the repository; this server never had it.
-    begin = {entry.timeline, *entry.end};
+    begin = {history.timeline_at(*fork), *fork};
     outcome.notices.push_back(fmt::format(
         "timeline {} forked off timeline {} at {}, before {} where the last record ended: this record begins there",
-        server.timeline.value, known->timeline.value, entry.end->to_string(), known->lsn.to_string()));
+        server.timeline.value, known->timeline.value, fork->to_string(), known->lsn.to_string()));
     return {};
   }
   begin = {history.timeline_at(slot_begin), slot_begin};

@@ -171,11 +171,11 @@ Result<postgres::TimelineHistory> WalDelivery::store_histories(TimelineId timeli
   auto session = TRY(postgres::Connection::open(connection_settings, stop));
   std::string text = TRY(postgres::fetch_timeline_history(session, timeline, stop));
   auto history = TRY(postgres::parse_timeline_history(timeline, text));
-  for (const auto& entry : history.entries) {
-    if (entry.timeline.value == 1 || entry.timeline == timeline) continue;
-    auto older = postgres::fetch_timeline_history(session, entry.timeline, stop);
+  for (const auto& ancestor : history.ancestors) {
+    if (ancestor.timeline.value == 1) continue;
+    auto older = postgres::fetch_timeline_history(session, ancestor.timeline, stop);
     if (older) {
-      TRY(put_history(collaborators_.archive, entry.timeline, *older));
+      TRY(put_history(collaborators_.archive, ancestor.timeline, *older));
     } else if (older.error().is(ErrorKind::cancelled)) {
       return std::move(older).error();
     }
@@ -249,8 +249,25 @@ Result<WalDelivery::Streamed> WalDelivery::stream(const Plan& plan, std::stop_to
   return stream_from(plan, *start, stop);
 }
 
+/// The server goes from one timeline to the next as its history file says, line by line. Where that is not the way of a
+/// recovery, each timeline's segments are asked for by themselves: a segment in which a timeline begins may be
+/// streamed from its start, and what leads there is in it.
 Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosition start, std::stop_token stop) {
-  collaborators_.progress.begin_phase("streaming WAL", plan.until.value - start.lsn.value);
+  if (plan.history.uses_every_ancestor()) return stream_stretch(start, plan.until, stop);
+  auto ranges = TRY(follow_history(plan.history, start, plan.until));
+  auto missing = TRY(missing_segments(collaborators_.archive, ranges, settings_.segment_size));
+  Streamed streamed;
+  for (const SegmentRun& run : missing) {
+    Lsn until = std::min(plan.until, run.last.end(settings_.segment_size));
+    auto stretch = TRY(stream_stretch({run.first.timeline, run.first.start(settings_.segment_size)}, until, stop));
+    streamed.segments += stretch.segments;
+    streamed.bytes += stretch.bytes;
+  }
+  return streamed;
+}
+
+Result<WalDelivery::Streamed> WalDelivery::stream_stretch(WalPosition start, Lsn until, std::stop_token stop) {
+  collaborators_.progress.begin_phase("streaming WAL", until.value - start.lsn.value);
   WalUploader uploader({.segment_size = settings_.segment_size,
                         .major_version = settings_.major_version,
                         .system_identifier = settings_.system_identifier,
@@ -262,7 +279,7 @@ Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosi
   receiver.connection = settings_.connection;
   receiver.slot = settings_.slot;
   receiver.start = start;
-  receiver.stop_at = plan.until;
+  receiver.stop_at = until;
   receiver.segment_size = settings_.segment_size;
   postgres::WalReceiver::Handlers handlers;
   handlers.on_segment = [&](SegmentName name, ByteView content) { return uploader.add(name, content); };

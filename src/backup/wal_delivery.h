@@ -95,6 +95,7 @@ class WalDelivery {
   Result<bool> wait_for_others(const Plan& plan, std::stop_token stop);
   Result<Streamed> stream(const Plan& plan, std::stop_token stop);
   Result<Streamed> stream_from(const Plan& plan, WalPosition start, std::stop_token stop);
+  Result<Streamed> stream_stretch(WalPosition start, Lsn until, std::stop_token stop);
   Result<void> release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop);
 
   Settings settings_;

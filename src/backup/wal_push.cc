@@ -145,21 +145,30 @@ class Push {
         "archive_mode = off");
   }
 
+  /// The parent's WAL from the fork on is what a server would leave behind; where the fork lies before the parent
+  /// began, that of the older ancestors which this fork cuts off is as well.
   Result<void> check_fork(const postgres::TimelineHistory& history) {
-    if (history.entries.size() < 2) {
+    if (history.ancestors.empty()) {
       return Error(ErrorKind::corrupt,
                    fmt::format("{} names no parent timeline", history.timeline().to_hex() + ".history"));
     }
-    const auto& parent = history.entries[history.entries.size() - 2];
-    SegmentName fork = SegmentName::containing(parent.timeline, *parent.end, segment_size());
-    SegmentName last{parent.timeline, UINT64_MAX / segment_size()};
-    auto abandoned = TRY(archive_.segments_between(fork, last));
+    const Lsn fork = history.ancestors.back().switch_point;
+    for (auto ancestor = history.ancestors.rbegin(); ancestor != history.ancestors.rend(); ++ancestor) {
+      const bool is_parent = ancestor == history.ancestors.rbegin();
+      if (is_parent || ancestor->switch_point > fork) TRY(check_nothing_left(history, ancestor->timeline, fork));
+    }
+    return {};
+  }
+
+  Result<void> check_nothing_left(const postgres::TimelineHistory& history, TimelineId ancestor, Lsn fork) {
+    SegmentName last{ancestor, UINT64_MAX / segment_size()};
+    auto abandoned = TRY(archive_.segments_between(SegmentName::containing(ancestor, fork, segment_size()), last));
     if (abandoned.empty()) return {};
     return Error(ErrorKind::refused,
                  fmt::format(
                      "timeline {} forked off timeline {} at {}, but the repository holds WAL of timeline {} up to "
                      "segment {}",
-                     history.timeline().value, parent.timeline.value, parent.end->to_string(), parent.timeline.value,
+                     history.timeline().value, ancestor.value, fork.to_string(), ancestor.value,
                      abandoned.back().last.file_name(segment_size())))
         .with_condition(Condition::foreign_timeline)
         .with_hint(

@@ -345,6 +345,29 @@ TEST_F(WalPush, RefusesATimelineThatLeavesArchivedWalBehind) {
   EXPECT_EQ(MUST(push("00000002.history")).outcome, repository::PutOutcome::already_identical);
 }
 
+/// Timeline 3 was meant to follow 2, and forked off before 2 began: its switch points do not ascend.
+constexpr const char* kForkedBeforeItsParentBegan = "1\t0/680000\tx\n2\t0/480000\tat restore point\n";
+
+TEST_F(WalPush, TakesAHistoryThatForkedBeforeItsParentBegan) {
+  ASSERT_OK(push("00000003.history", as_bytes(kForkedBeforeItsParentBegan)));
+  EXPECT_EQ(MUST(wal_.archive->get_history(TimelineId{3})), kForkedBeforeItsParentBegan);
+  auto builder = SmallWal::builder(4);
+  builder.set_timeline(TimelineId{3});
+  builder.fill_segment();
+  EXPECT_OK(push("000000030000000000000004", builder.segment(4)));
+}
+
+TEST_F(WalPush, WalOfAnyAncestorThatANewForkCutsOffIsWalLeftBehind) {
+  wal_.put_any(TimelineId{1}, 3, 5);
+  auto of_the_grandparent = push("00000003.history", as_bytes(kForkedBeforeItsParentBegan));
+  EXPECT_KIND(of_the_grandparent, ErrorKind::refused);
+  EXPECT_THAT(of_the_grandparent.error().message(), ::testing::HasSubstr("000000010000000000000005"));
+  wal_.put_any(TimelineId{2}, 6, 7);
+  auto of_the_parent = push("00000003.history", as_bytes(kForkedBeforeItsParentBegan));
+  EXPECT_KIND(of_the_parent, ErrorKind::refused);
+  EXPECT_THAT(of_the_parent.error().message(), ::testing::HasSubstr("000000020000000000000007"));
+}
+
 TEST_F(WalPush, TwoServersOnOneTimelineAreAConflict) {
   ASSERT_OK(push("00000002.history", as_bytes(kHistory2)));
   EXPECT_KIND(push("00000002.history", as_bytes("1\t0/700000\tother\n")), ErrorKind::conflict);

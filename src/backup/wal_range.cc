@@ -26,7 +26,7 @@ Result<std::vector<repository::WalRange>> follow_history(const postgres::Timelin
     if (entry.timeline < from.timeline || (!ranges.empty() && entry.begin >= until)) continue;
     Lsn begin = std::max(entry.begin, from.lsn);
     Lsn end = entry.end ? std::min(*entry.end, until) : until;
-    if (begin == end && entry.end) continue;  // nothing lies on it: the next timeline goes on at the same place
+    if (end < begin || (begin == end && entry.end)) continue;  // nothing lies on it: another timeline goes on there
     ranges.push_back({entry.timeline, begin, end});
   }
   if (ranges.empty()) ranges.push_back({history.timeline_at(until), until, until});

@@ -43,6 +43,26 @@ TEST(FollowHistory, RefusesABranchThatWasLeft) {
   EXPECT_KIND(follow_history(two_forks(), {TimelineId{4}, in_segment(9)}, in_segment(8)), ErrorKind::refused);
 }
 
+TEST(FollowHistory, PassesOverAnAncestorThatEndedBeforeItBegan) {
+  auto history = MUST(postgres::parse_timeline_history(TimelineId{3}, "1\t0/780000\tx\n2\t0/580000\ty\n"));
+  auto ranges = MUST(follow_history(history, {TimelineId{1}, in_segment(3)}, in_segment(9)));
+  ASSERT_EQ(ranges.size(), 2u);
+  EXPECT_EQ(ranges[0], (WalRange{TimelineId{1}, in_segment(3), Lsn{0x580000}}));
+  EXPECT_EQ(ranges[1], (WalRange{TimelineId{3}, Lsn{0x580000}, in_segment(9)}));
+  auto runs = segments_of(ranges, kSize);
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].last, (SegmentName{TimelineId{1}, 4}));
+  EXPECT_EQ(runs[1].first, (SegmentName{TimelineId{3}, 5}));
+  EXPECT_KIND(follow_history(history, {TimelineId{1}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
+  EXPECT_KIND(follow_history(history, {TimelineId{2}, in_segment(8)}, in_segment(9)), ErrorKind::refused);
+}
+
+TEST(FollowHistory, NothingIsSaidOfATimelineThatBeginsBehindTheEnd) {
+  auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3)}, in_segment(3)));
+  ASSERT_EQ(ranges.size(), 1u);
+  EXPECT_EQ(ranges[0], (WalRange{TimelineId{1}, in_segment(3), in_segment(3)}));
+}
+
 TEST(SegmentsOf, TakesTheForksSegmentFromTheNewTimeline) {
   auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
   auto runs = segments_of(ranges, kSize);

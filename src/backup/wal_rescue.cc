@@ -30,7 +30,7 @@ class Rescue {
     auto segments = TRY(begun_segments(names));
     for (const auto& segment : segments) {
       if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while saving WAL");
-      TRY(save_segment(segment, segment == segments.back()));
+      TRY(save_segment(segment, segments));
     }
     if (!segments.empty()) result_.newest = segments.back();
     return std::move(result_);
@@ -87,7 +87,8 @@ class Rescue {
     return keep_aside(name, pushed.error());
   }
 
-  Result<void> save_segment(SegmentName segment, bool newest) {
+  Result<void> save_segment(SegmentName segment, const std::vector<SegmentName>& segments) {
+    const bool newest = segment == segments.back();
     auto name = segment.file_name(identity_.wal_segment_size);
     auto pushed = push_wal_file(archive_, identity_, {.path = path_of(name), .file_name = {}});
     if (pushed) {
@@ -104,7 +105,7 @@ class Rescue {
       return keep_aside(name, partial.error());
     }
     // An older timeline ended in the middle of its last segment: the next one begins with a copy of it.
-    if (unfinished && is_superseded(segment)) return {};
+    if (unfinished && is_superseded(segment, segments)) return {};
     return keep_aside(name, pushed.error());
   }
 
@@ -112,9 +113,17 @@ class Rescue {
     if (pushed.outcome == repository::PutOutcome::stored) result_.stored.push_back(name);
   }
 
-  bool is_superseded(SegmentName segment) const {
-    return exists(path_of(
-        SegmentName{TimelineId{segment.timeline.value + 1}, segment.number}.file_name(identity_.wal_segment_size)));
+  /// Timelines need not be numbered one after the other, nor end in the order in which they began.
+  bool is_superseded(SegmentName segment, const std::vector<SegmentName>& segments) const {
+    return std::ranges::any_of(segments, [&](SegmentName other) {
+      if (other.number != segment.number || other.timeline <= segment.timeline) return false;
+      auto text = read_text_file(path_of(other.timeline.to_hex() + ".history"), kHistoryFileMax);
+      if (!text) return false;
+      auto history = postgres::parse_timeline_history(other.timeline, *text);
+      if (!history) return false;
+      auto left = history->left_at(segment.timeline);
+      return left && *left <= segment.end(identity_.wal_segment_size);
+    });
   }
 
   /// What may succeed a moment later is not given up.

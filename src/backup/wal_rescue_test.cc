@@ -89,5 +89,22 @@ TEST_F(RescueWal, AcceptsTheTimelineOfTheServerThatIsRestored) {
   EXPECT_TRUE(rescued.aside.empty());
 }
 
+TEST_F(RescueWal, AnEndOfATimelineThatAnyNewerOneBeginsWithIsNotKeptAside) {
+  // Timeline 3 was meant to follow 2, and forked off timeline 1 before 2 began.
+  auto builder = killed_server();
+  auto third = builder;
+  third.set_timeline(TimelineId{3});
+  third.commit(9, Timestamp(std::chrono::hours(480002)));
+  auto fork = builder.position().to_string();
+  write("00000003.history", as_bytes("1\t0/680000\tx\n2\t" + fork + "\ty\n"));
+  write("000000010000000000000003", builder.segment(3));
+  write("000000010000000000000004", builder.segment(4));
+  write("000000030000000000000004", third.segment(4));
+  auto rescued = rescue();
+  EXPECT_EQ(rescued.stored, (std::vector<std::string>{"00000003.history", "000000010000000000000003",
+                                                      "000000030000000000000004.partial"}));
+  EXPECT_TRUE(rescued.aside.empty());
+}
+
 }  // namespace
 }  // namespace spendsync::backup

@@ -77,5 +77,21 @@ TEST_F(WalCoverageTest, ATimelineMayHaveNothingButItsPartialSegment) {
   EXPECT_EQ(reach.end, second.position());
 }
 
+TEST_F(WalCoverageTest, TheWayToATimelineLeavesOutAnAncestorThatEndedBeforeItBegan) {
+  MUST(wal_.archive->put_history(TimelineId{2}, "1\t0/680000\tx\n"));
+  MUST(wal_.archive->put_history(TimelineId{3}, "1\t0/680000\tx\n2\t0/480000\ty\n"));
+  wal_.put_any(kOne, 3, 5);
+  wal_.put_any(TimelineId{2}, 6, 8);
+  wal_.put_any(TimelineId{3}, 4, 6);
+  auto coverage = load();
+  auto path = coverage.path_to(TimelineId{3});
+  EXPECT_EQ(path.at(3), (SegmentName{kOne, 3}));
+  for (uint64_t number = 4; number <= 8; ++number) EXPECT_EQ(path.at(number), (SegmentName{TimelineId{3}, number}));
+  auto reach = coverage.reach(path, start_of(3));
+  EXPECT_EQ(reach.end, start_of(7));
+  EXPECT_FALSE(reach.missing);
+  EXPECT_EQ(coverage.reach(coverage.path_to(TimelineId{2}), start_of(3)).end, start_of(9));
+}
+
 }  // namespace
 }  // namespace spendsync::restore

@@ -417,6 +417,24 @@ TEST(RetentionPlan, FollowsTimelinesBackToTheBackup) {
   for (auto n = fork; n <= Scene::segment_of(0); ++n) EXPECT_TRUE(keeps_segment(plan, n, {2})) << n;
 }
 
+TEST(RetentionPlan, FollowsATimelineThatForkedBeforeItsParentBegan) {
+  Scene scene;
+  scene.full(20);
+  scene.wal(30, 6);
+  add_fork(scene, 8, 0);
+  const auto fork = segment_start(Scene::segment_of(8)).to_string();
+  const auto later = segment_start(Scene::segment_of(6)).to_string();
+  auto& timelines = scene.facts.timelines;
+  timelines[{3}] = timelines[{2}];
+  timelines.erase({2});
+  timelines[{3}].history = MUST(postgres::parse_timeline_history({3}, "1\t" + later + "\tx\n2\t" + fork + "\ty\n"));
+  const auto plan = scene.plan();
+  for (auto n = Scene::segment_of(20); n < Scene::segment_of(8); ++n) EXPECT_TRUE(keeps_segment(plan, n)) << n;
+  EXPECT_FALSE(keeps_segment(plan, Scene::segment_of(8) + 1));  // the branch that was given up
+  for (auto n = Scene::segment_of(8); n <= Scene::segment_of(0); ++n) EXPECT_TRUE(keeps_segment(plan, n, {3})) << n;
+  EXPECT_FALSE(warns_of(plan, "history file"));
+}
+
 TEST(RetentionPlan, KeepsABranchThatWasGivenUpForTwoDays) {
   Scene scene;
   scene.full(20);

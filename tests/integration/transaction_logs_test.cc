@@ -218,6 +218,91 @@ TEST_F(TransactionLogs, CrossesAPromotion) {
   EXPECT_EQ(run().record.ranges.size(), 1u);
 }
 
+/// Recovery of a cold copy towards the newest timeline, up to a restore point before that timeline began. PostgreSQL
+/// writes a history whose switch points do not ascend, in one segment or several apart.
+class ForkBeforeTheParentBegan : public TransactionLogs {
+ protected:
+  std::string path(const std::string& name) const { return server_->directory() + "/" + name; }
+  void make_cold_copy() {
+    server_->stop();
+    server_->run({"/bin/cp", "-a", server_->data_directory(), path("cold")});
+    server_->start();
+  }
+  /// The cold copy in the server's place, recovered with the WAL in a directory.
+  void recover(const std::string& wal, const std::string& target) {
+    server_->run({"/bin/rm", "-rf", server_->data_directory()});
+    server_->run({"/bin/cp", "-a", path("cold"), server_->data_directory()});
+    server_->run({"/usr/bin/touch", server_->data_directory() + "/recovery.signal"});
+    server_->run({"/bin/sh", "-c",
+                  fmt::format("printf '%s\n' \"restore_command = 'cp {}/%f %p'\" \"recovery_target_timeline = latest\""
+                              " \"recovery_target_action = promote\" \"{}\" >> {}/postgresql.auto.conf",
+                              wal, target, server_->data_directory())});
+    server_->start();
+    while (server_->psql("SELECT pg_is_in_recovery()") == "t") std::this_thread::yield();
+  }
+  void is_followed(int segments_apart);
+  /// Everything of the repository's WAL, as an archive that `cp` serves.
+  std::string archive_as_directory() {
+    auto directory = server_->make_directory("served");
+    auto put = [&](const std::string& name, ByteView content) {
+      MUST(replace_file(directory + "/" + name, content, 0644));
+    };
+    for (TimelineId timeline : MUST(archive_->timelines())) {
+      for (const auto& range : MUST(archive_->segments(timeline))) {
+        for (SegmentName name = range.first; name.number <= range.last.number; ++name.number) {
+          put(name.file_name(kSegmentSize), MUST(archive_->get_segment(name)));
+        }
+      }
+    }
+    for (TimelineId timeline : MUST(archive_->histories())) {
+      auto history = MUST(archive_->get_history(timeline));
+      put(timeline.to_hex() + ".history", as_bytes(history));
+    }
+    return directory;
+  }
+};
+
+void ForkBeforeTheParentBegan::is_followed(int segments_apart) {
+  begin();
+  insert(1);
+  run();
+  make_cold_copy();
+  insert(2);
+  server_->psql("SELECT pg_create_restore_point('rp')");
+  insert(3);
+  write_wal(segments_apart);
+  promote_after_recovery();
+  insert(4);
+  run();
+  server_->stop();
+  server_->run({"/bin/cp", "-a", server_->data_directory() + "/pg_wal", path("kept_wal")});
+
+  recover(path("kept_wal"), "recovery_target_name = 'rp'");
+  insert(5);
+  const Bytes written = wal_file("00000003.history");
+  const std::string text(as_text(written));
+  auto history = MUST(postgres::parse_timeline_history(TimelineId{3}, text));
+  ASSERT_FALSE(history.uses_every_ancestor()) << text;
+  auto outcome = run();
+  EXPECT_FALSE(outcome.record.gap) << *outcome.record.gap;
+  EXPECT_THAT(outcome.notices, Contains(HasSubstr("this record begins there")));
+  ASSERT_EQ(outcome.record.ranges.size(), 1u);
+  EXPECT_EQ(outcome.record.ranges[0].timeline, TimelineId{3});
+  EXPECT_EQ(outcome.record.ranges[0].from, history.entries.back().begin);
+  expect_stored(outcome.record.ranges);
+  EXPECT_EQ(MUST(archive_->get_history(TimelineId{3})), text);
+  EXPECT_EQ(MUST(archive_->get_history(TimelineId{2})), as_text(MUST(read_file(path("kept_wal/00000002.history")))));
+  insert(6);
+  EXPECT_FALSE(run().record.gap);
+
+  server_->stop();
+  recover(archive_as_directory(), "");
+  EXPECT_EQ(server_->psql("SELECT string_agg(id::text, ',' ORDER BY id) FROM ledger"), "1,2,5,6");
+}
+
+TEST_F(ForkBeforeTheParentBegan, InOneSegmentIsFollowedByLogsAndRecovery) { is_followed(0); }
+TEST_F(ForkBeforeTheParentBegan, SegmentsApartIsFollowedByLogsAndRecovery) { is_followed(4); }
+
 TEST_F(TransactionLogs, ALostSlotLeavesARecordedGapAndDemandsAFull) {
   begin({{"wal_keep_size", "0"}, {"max_wal_size", "2MB"}, {"min_wal_size", "2MB"}, {"max_slot_wal_keep_size", "2MB"}});
   insert(1);

@@ -32,6 +32,21 @@ std::optional<uint32_t> parse_decimal(std::string_view word) {
   return value;
 }
 
+/// Newest first: what is newer has taken everything from its begin on.
+std::vector<TimelineHistory::Entry> stretches(TimelineId timeline,
+                                              const std::vector<TimelineHistory::Ancestor>& ancestors) {
+  Lsn begin = ancestors.empty() ? Lsn{0} : ancestors.back().switch_point;
+  std::vector<TimelineHistory::Entry> entries{{timeline, begin, std::nullopt}};
+  Lsn end = begin;
+  for (size_t i = ancestors.size(); i-- > 0;) {
+    end = std::min(end, ancestors[i].switch_point);
+    begin = i == 0 ? Lsn{0} : ancestors[i - 1].switch_point;
+    if (begin <= end) entries.push_back({ancestors[i].timeline, begin, end});
+  }
+  std::ranges::reverse(entries);
+  return entries;
+}
+
 }  // namespace
 
 TimelineId TimelineHistory::timeline_at(Lsn lsn) const {
@@ -49,7 +64,15 @@ bool TimelineHistory::contains(WalPosition position) const {
   });
 }
 
-TimelineHistory initial_history(TimelineId timeline) { return {{{timeline, Lsn{0}, std::nullopt}}}; }
+std::optional<Lsn> TimelineHistory::left_at(TimelineId ancestor) const {
+  auto line = std::ranges::find(ancestors, ancestor, &Ancestor::timeline);
+  if (line == ancestors.end()) return std::nullopt;
+  return std::min_element(line, ancestors.end(),
+                          [](const Ancestor& a, const Ancestor& b) { return a.switch_point < b.switch_point; })
+      ->switch_point;
+}
+
+TimelineHistory initial_history(TimelineId timeline) { return {{{timeline, Lsn{0}, std::nullopt}}, {}}; }
 
 Result<TimelineHistory> parse_timeline_history(TimelineId timeline, std::string_view text) {
   TimelineHistory history;
@@ -57,7 +80,6 @@ Result<TimelineHistory> parse_timeline_history(TimelineId timeline, std::string_
     return Error(ErrorKind::corrupt, fmt::format("{}.history, line {}: {}", timeline.to_hex(), number, why));
   };
   TimelineId last_timeline;
-  Lsn begin;
   for (size_t number = 1; !text.empty(); ++number) {
     auto newline = text.find('\n');
     std::string_view line = trim(text.substr(0, newline));
@@ -68,16 +90,14 @@ Result<TimelineHistory> parse_timeline_history(TimelineId timeline, std::string_
     if (!parent || *parent == 0) return bad_line(number, "expected a numeric timeline first");
     if (!end) return bad_line(number, "expected a switch point like 0/3000000 after the timeline");
     if (TimelineId{*parent} <= last_timeline) return bad_line(number, "timelines must ascend");
-    if (*end < begin) return bad_line(number, "switch points must ascend");
-    history.entries.push_back({TimelineId{*parent}, begin, *end});
+    history.ancestors.push_back({TimelineId{*parent}, *end});
     last_timeline = TimelineId{*parent};
-    begin = *end;
   }
   if (timeline <= last_timeline) {
     return Error(ErrorKind::corrupt, fmt::format("{}.history names timeline {}, which is not older", timeline.to_hex(),
                                                  last_timeline.value));
   }
-  history.entries.push_back({timeline, begin, std::nullopt});
+  history.entries = stretches(timeline, history.ancestors);
   return history;
 }
 
