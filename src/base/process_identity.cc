@@ -60,7 +60,7 @@ std::vector<cap_value_t> capabilities_of(KeptRights kept) {
     case KeptRights::read_files:
       return {CAP_DAC_READ_SEARCH};
     case KeptRights::restore_files:
-      return {CAP_DAC_READ_SEARCH, CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE};
+      return {CAP_DAC_READ_SEARCH, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_DAC_OVERRIDE};
   }
   return {};
 }
@@ -76,7 +76,7 @@ Result<void> keep_only(const std::vector<cap_value_t>& kept) {
   if (cap_set_proc(state.get()) != 0)
     return failed("keep the right to read files")
         .with_hint(
-            "start as root with CAP_DAC_READ_SEARCH (for an in-place restore also CAP_CHOWN, CAP_FOWNER, "
+            "start as root with CAP_DAC_READ_SEARCH (for an in-place restore also CAP_CHOWN, CAP_FOWNER, CAP_FSETID, "
             "CAP_DAC_OVERRIDE), "
             "or as the owner of the data directory");
   return {};
@@ -171,6 +171,6 @@ RaisedRights::~RaisedRights() { set_effective(raised_, CAP_CLEAR); }
 PrivilegedReads::PrivilegedReads() : RaisedRights({CAP_DAC_READ_SEARCH}) {}
 
 PrivilegedRestores::PrivilegedRestores()
-    : RaisedRights({CAP_DAC_READ_SEARCH, CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE}) {}
+    : RaisedRights({CAP_DAC_READ_SEARCH, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_DAC_OVERRIDE}) {}
 
 }  // namespace spendsync

@@ -41,7 +41,8 @@ enum class KeptRights {
   none,
   /// CAP_DAC_READ_SEARCH: to capture files that the user may not read.
   read_files,
-  /// read_files and CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE: to put captured files back in place with their owners.
+  /// read_files and CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_DAC_OVERRIDE: to put captured files back with their owners
+  /// and set-id bits.
   restore_files,
 };
 

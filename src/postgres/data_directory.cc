@@ -40,13 +40,15 @@ Result<DataDirectory> DataDirectory::open(const std::string& path) {
     if (exists(path + "/" + needed)) continue;
     return not_a_data_directory(path, needed);
   }
+  // As checkDataDir and SetDataDirectoryCreatePerm (utils/init/miscinit.c, common/file_perm.c): what others may do is
+  // refused; set-id bits, for a group that reads the logs, say nothing.
   auto mode = status.st_mode & 07777;
-  if (mode != 0700 && mode != 0750) {
+  if ((mode & 0027) != 0) {
     return Error(ErrorKind::refused, fmt::format("{} has mode {:04o}, which PostgreSQL does not accept", path, mode))
         .with_hint("chmod it to 0700 (or 0750 where the group may read)");
   }
   auto major = TRY(read_major_version(path));
-  return DataDirectory(path, major, mode == 0750);
+  return DataDirectory(path, major, (mode & 0750) == 0750);
 }
 
 Result<std::vector<Tablespace>> DataDirectory::tablespaces() const {

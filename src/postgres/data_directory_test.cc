@@ -338,6 +338,10 @@ TEST_F(DataDirectoryWalk, OpensOnlyDataDirectories) {
   EXPECT_FALSE(data.group_access());
   ASSERT_EQ(chmod(root().c_str(), 0750), 0);
   EXPECT_TRUE(MUST(DataDirectory::open(root())).group_access());
+  for (mode_t with_set_group_id : {02700u, 02750u}) {
+    ASSERT_EQ(chmod(root().c_str(), with_set_group_id), 0);
+    EXPECT_EQ(MUST(DataDirectory::open(root())).group_access(), with_set_group_id == 02750u);
+  }
   ASSERT_EQ(chmod(root().c_str(), 0755), 0);
   EXPECT_KIND(DataDirectory::open(root()), ErrorKind::refused);
   ASSERT_EQ(chmod(root().c_str(), 0700), 0);

@@ -9,6 +9,7 @@
 #include "repository/pack_presence.h"
 #include "repository/pack_sink.h"
 #include "repository/record_json.h"
+#include "repository/restore_rules.h"
 #include "repository/sealed_document.h"
 #include "repository/sent_frames.h"
 #include "repository/stream_writer.h"
@@ -32,6 +33,7 @@ struct BackupRun::State {
   std::unique_ptr<StreamWriter> file_table;
   std::unique_ptr<StreamWriter> page_hashes;
   Bytes record;  // reused for every entry
+  RestoreRules rules;
   uint64_t files = 0;
   uint64_t entries = 0;
   uint64_t source_bytes = 0;
@@ -48,6 +50,7 @@ struct BackupRun::State {
   Result<void> open_streams();
   std::vector<KeyRecord> key_records() const;
   std::string start_document() const;
+  Result<void> expect_restorable(Result<void> judged) const;
   Result<ManifestBody> close_body(ServerFiles files_of_server);
   Result<void> fill_summary(ManifestSummary& summary, const ManifestBody& body) const;
   Result<void> put_manifest(const Bytes& bytes) const;
@@ -200,6 +203,7 @@ Result<void> BackupRun::add_file(FileEntry entry, const Hashes& hashes) {
   State& state = *state_;
   std::lock_guard lock(state.table_mutex);
   CHECK(state.file_table != nullptr);
+  TRY(state.expect_restorable(state.rules.add(entry)));
   entry.block_hashes.reset();
   if (!hashes.of_blocks.empty()) {
     entry.block_hashes = BlockHashes{state.page_hashes->length(), hashes.of_blocks.size(), hashes.block_size};
@@ -218,6 +222,7 @@ Result<ManifestSummary> BackupRun::commit(ManifestSummary summary, ServerFiles f
   State& state = *state_;
   Manifest manifest;
   manifest.body = TRY(state.close_body(std::move(files)));
+  TRY(state.expect_restorable(state.rules.finish(summary, manifest.body.backup_label, manifest.body.tablespace_map)));
   // A pack that expiry or a person has taken meanwhile must not be promised.
   TRY(expect_packs(state.repository, state.label, manifest.body.packs, state.stop));
   TRY(state.fill_summary(summary, manifest.body));
@@ -232,6 +237,15 @@ Result<ManifestSummary> BackupRun::commit(ManifestSummary summary, ServerFiles f
                        {manifest.summary.chain.sequence,
                         {state.repository.layout().manifest(state.label).text(), crypto::sha256(bytes)}});
   return std::move(manifest.summary);
+}
+
+/// The rules speak of damage, but nothing is damaged yet: it is the source that holds what no restore would take.
+Result<void> BackupRun::State::expect_restorable(Result<void> judged) const {
+  if (judged || !settings.must_be_restorable) return ok();
+  return Error(ErrorKind::refused,
+               "no restore would take this backup, so it is not listed: " + judged.error().message())
+      .with_hint(
+          "remove what is named there from the data directory, and run it again; if it belongs there, report this");
 }
 
 Result<ManifestBody> BackupRun::State::close_body(ServerFiles files_of_server) {

@@ -30,6 +30,9 @@ class BackupRun {
     std::string tool_version;
     std::optional<Label> parent;     // incremental: its full
     std::optional<LockDomain> lock;  // where others can see whether this run lives
+    /// RestoreRules are held to: what a restore would refuse is not committed. Off only in tests, which need backups
+    /// that a restore refuses, or that are none.
+    bool must_be_restorable = true;
   };
 
   /// Takes a free label: the second of the clock, or the next one that is free.
@@ -60,6 +63,7 @@ class BackupRun {
   };
   /// Adds an entry to the file table, and the hashes to the stream `pages`; fills entry.block_hashes itself.
   /// Thread-safe. Entries may come in any order, but a directory before what it holds reads best.
+  /// Errors: refused for an entry that a restore would refuse.
   Result<void> add_file(FileEntry entry, const Hashes& hashes);
   Result<void> add_file(FileEntry entry) { return add_file(std::move(entry), Hashes()); }
 
@@ -78,7 +82,8 @@ class BackupRun {
   };
   /// Finishes all packs, compares what the store lists with what was sent, extends the chain, and puts the manifest.
   /// Returns the summary as it was written. All FrameWriters must have been finished.
-  /// Errors: corrupt when a pack is missing in the store or has another size; conflict when expiry has collected this
+  /// Errors: refused for what a restore would refuse (RestoreRules); corrupt when a pack is missing in the store or has
+  /// another size; conflict when expiry has collected this
   /// run (a tombstone stands at the manifest's key) or its full; those of the store. Nothing is listed then.
   Result<ManifestSummary> commit(ManifestSummary summary, ServerFiles files);
 

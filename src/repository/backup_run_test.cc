@@ -52,8 +52,8 @@ TEST(BackupRun, RecordsTheSummaryAndTheServersFilesByteForByte) {
   EXPECT_EQ(manifest.body.tablespace_map, "16500 /srv/\xff space\n");
   const auto& summary = manifest.summary;
   EXPECT_EQ(summary.label.text(), "20240315T120000Z-full");
-  EXPECT_EQ(summary.files, 12u);
-  EXPECT_EQ(summary.entries, 13u);
+  EXPECT_EQ(summary.files, 13u);
+  EXPECT_EQ(summary.entries, 14u);
   EXPECT_EQ(summary.start.lsn, Lsn{0x2000000});
   EXPECT_EQ(summary.stop.lsn, Lsn{0x2000100});
   EXPECT_EQ(summary.system_identifier, world.identity.system_identifier);
@@ -168,6 +168,7 @@ struct ReadyRun {
   explicit ReadyRun(Repository& repository, std::stop_token stop = {}) {
     BackupRun::Settings settings;
     settings.workers = 1;
+    settings.must_be_restorable = false;
     run = MUST(BackupRun::begin(repository, settings, stop));
     auto writer = MUST(run->frame_writer());
     FileEntry entry;
@@ -283,6 +284,7 @@ TEST(BackupRun, AnIncrementalMarksItsFullAndYieldsToExpiry) {
   BackupRun::Settings settings;
   settings.type = BackupType::incremental;
   settings.parent = full.summary.label;
+  settings.must_be_restorable = false;
   world.clock.advance(std::chrono::hours(24));
   auto run = MUST(BackupRun::begin(*repository, settings, {}));
   EXPECT_OK(world.memory.stat(repository->layout().child(full.summary.label, run->label())));

@@ -259,7 +259,9 @@ TEST_F(InterruptedRunTest, MayBeInterruptedAgain) {
 TEST_F(InterruptedRunTest, OfTwoThatTakeItUpTheFirstManifestStands) {
   interrupt(10);
   const auto label = unfinished();
-  auto late = MUST(BackupRun::resume(*repository_, {}, MUST(InterruptedRun::open(*repository_, label, {})), {}));
+  BackupRun::Settings settings;
+  settings.must_be_restorable = false;
+  auto late = MUST(BackupRun::resume(*repository_, settings, MUST(InterruptedRun::open(*repository_, label, {})), {}));
   auto backup = MUST(make_sample_backup(*repository_, again()));
   EXPECT_KIND(late->commit({}, {"label", ""}), ErrorKind::conflict);
   expect_whole(backup);

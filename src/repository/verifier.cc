@@ -7,6 +7,7 @@
 #include "base/worker_group.h"
 #include "repository/interrupted_run.h"
 #include "repository/record_json.h"
+#include "repository/restore_rules.h"
 
 namespace spendsync::repository {
 
@@ -238,9 +239,17 @@ Result<void> Verifier::check_files(const Label& label, const ProvedPacks& own, c
   auto opened = TRY(findings_.check(key, reader));
   if (!opened) return ok();
   auto frames = TRY((*reader)->frame_reader());
+  RestoreRules rules;
   auto read = (*reader)->for_each_file(
-      [&](const FileEntry& entry) { return check_file(entry, key, *frames, own, base); }, stop_);
-  TRY(findings_.check(key, read));
+      [&](const FileEntry& entry) -> Result<void> {
+        TRY(findings_.check(key, rules.add(entry)));
+        return check_file(entry, key, *frames, own, base);
+      },
+      stop_);
+  auto whole = TRY(findings_.check(key, read));
+  if (!whole) return ok();  // what was not read is not missed twice
+  const auto& manifest = (*reader)->manifest();
+  TRY(findings_.check(key, rules.finish(manifest.summary, manifest.body.backup_label, manifest.body.tablespace_map)));
   return ok();
 }
 

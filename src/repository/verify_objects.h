@@ -36,7 +36,7 @@ Result<VerifyReport> verify_cluster(Repository& repository, const VerifySettings
 
 /// Everything a restore of this backup would read, and its full's: started, manifest, keys with all recorded wraps,
 /// packs whole (every frame authenticated and decoded, index and trailer agree, nothing left over), the file table,
-/// every file's size and CRC-32C.
+/// every file's size and CRC-32C; and that no rule of the restore is broken (restore_rules.h).
 Result<VerifyReport> verify_backup(Repository& repository, const Label& label, const VerifySettings& settings,
                                    std::stop_token stop);
 

@@ -109,7 +109,7 @@ TEST(VerifyObjects, FindsNothingInAWholeRepository) {
   auto repository = world.open_for_reading();
   auto before = world.memory.keys();
   auto report = MUST(verify_everything(*repository, {1, nullptr}, {}));
-  EXPECT_EQ(report.files, 8u);
+  EXPECT_EQ(report.files, 10u);
   EXPECT_GT(report.objects, 30u);
   EXPECT_EQ(world.memory.keys(), before);
   for (const auto& label : world.labels) EXPECT_TRUE(MUST(verify_backup(*repository, label, {}, {})).clean());

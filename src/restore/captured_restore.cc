@@ -10,7 +10,7 @@
 #include <array>
 
 #include "base/process_identity.h"
-#include "restore/placement.h"
+#include "repository/placement.h"
 
 namespace spendsync::restore {
 
@@ -67,7 +67,7 @@ Result<std::unique_ptr<CapturedRestore>> CapturedRestore::open(const std::string
                                                                const repository::ManifestSummary& summary) {
   auto restore = std::unique_ptr<CapturedRestore>(new CapturedRestore());
   for (const auto& set : summary.captured_sets) {
-    auto name = TRY(captured_set_directory(set));
+    auto name = TRY(repository::captured_set_directory(set));
     auto path = directory + "/" + name;
     TRY(make_directories(path, kWhileRestoring.directory));
     auto tree = TRY(BeneathTree::open(path));
@@ -77,14 +77,13 @@ Result<std::unique_ptr<CapturedRestore>> CapturedRestore::open(const std::string
 }
 
 Result<void> CapturedRestore::add(const FileEntry& entry, ContentWriters& writers) {
-  TRY(check_path(entry));
+  TRY(repository::check_path(entry));
   auto set = sets_.find(entry.set);
   if (set == sets_.end()) {
     return Error(ErrorKind::corrupt,
                  fmt::format("the backup's entry {} belongs to a set {} that its manifest does not name", entry.path,
                              entry.set));
   }
-  count_special_bits(entry);
   const BeneathTree& tree = set->second.tree;
   switch (entry.kind) {
     case FileKind::directory:
@@ -114,7 +113,7 @@ Result<CapturedStats> CapturedRestore::finish() {
   // Names of files first, since a link could stand where one of them is looked up; then links, which nothing follows.
   for (const auto& link : hard_links_) {
     const BeneathTree& tree = sets_.at(link.set).tree;
-    if (auto checked = check_path([&] {
+    if (auto checked = repository::check_path([&] {
           FileEntry target;
           target.path = link.entry.link_target;
           return target;
@@ -154,8 +153,17 @@ Result<void> CapturedRestore::finish_directory(const Set& set, const FileEntry& 
   return apply(fd.get(), entry);
 }
 
-void CapturedRestore::count_special_bits(const FileEntry& entry) {
-  if ((entry.mode & kSpecialBits) == 0 || entry.kind == FileKind::symbolic_link) return;
+/// After the owner, whose change takes set-id bits away (chown(2)). They are right only for the owner and group that
+/// they were given for; the sticky bit needs neither.
+void CapturedRestore::set_special_bits(int fd, const FileEntry& entry, bool is_owner_right) {
+  if ((entry.mode & kSpecialBits) == 0) return;
+  mode_t wanted = entry.mode & (is_owner_right ? 07777u : kPermissions | S_ISVTX);
+  {
+    PrivilegedRestores privileged;
+    static_cast<void>(fchmod(fd, wanted));  // what came of it is looked at
+  }
+  struct stat status {};
+  if (fstat(fd, &status) == 0 && (status.st_mode & 07777u) == (entry.mode & 07777u)) return;
   std::lock_guard lock(mutex_);
   ++stats_.special_bits;
 }
@@ -169,7 +177,7 @@ bool CapturedRestore::change_owner(int fd, const FileEntry& entry) {
   return fchown(fd, uid, gid) == 0;
 }
 
-/// The owner last: afterwards it is another's file. Nobody else can reach it meanwhile: <target>.files is 0700.
+/// The owner next to last: afterwards it is another's file. Nobody else can reach it meanwhile: <target>.files is 0700.
 Result<void> CapturedRestore::apply(int fd, const FileEntry& entry) {
   for (const auto& attribute : entry.attributes) {
     if (fsetxattr(fd, attribute.name.c_str(), attribute.value.data(), attribute.value.size(), 0) == 0) continue;
@@ -180,7 +188,9 @@ Result<void> CapturedRestore::apply(int fd, const FileEntry& entry) {
   mode_t mode = entry.mode & kPermissions;
   bool done = fchmod(fd, mode) == 0 && futimens(fd, times.data()) == 0;
   if (!done) return Error::from_errno(errno, "cannot set mode and time of " + entry.path);
-  if (change_owner(fd, entry)) return {};
+  bool is_owner_right = change_owner(fd, entry);
+  set_special_bits(fd, entry, is_owner_right);
+  if (is_owner_right) return {};
   std::lock_guard lock(mutex_);
   if (stats_.other_owner++ == 0) {
     stats_.first_other_owner =

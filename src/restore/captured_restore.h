@@ -15,7 +15,7 @@ struct CapturedStats {
   uint64_t files = 0;
   uint64_t bytes = 0;
   uint64_t other_owner = 0;   // entries whose owner could not be set
-  uint64_t special_bits = 0;  // entries whose set-id or sticky bits were left out
+  uint64_t special_bits = 0;  // entries whose set-id or sticky bits could not be set
   uint64_t attributes_lost = 0;
   std::string first_other_owner;  // "etc/ssl/x (root:ssl-cert)"
 };
@@ -43,7 +43,7 @@ class CapturedRestore {
     repository::FileEntry entry;
   };
   Result<void> apply(int fd, const repository::FileEntry& entry);
-  void count_special_bits(const repository::FileEntry& entry);
+  void set_special_bits(int fd, const repository::FileEntry& entry, bool is_owner_right);
   Result<void> finish_link(const Set& set, const repository::FileEntry& entry);
   Result<void> finish_directory(const Set& set, const repository::FileEntry& entry);
   bool change_owner(int fd, const repository::FileEntry& entry);

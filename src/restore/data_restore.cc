@@ -10,16 +10,17 @@
 #include "postgres/backup_manifest.h"
 #include "postgres/control_file.h"
 #include "postgres/recovery_settings.h"
-#include "restore/placement.h"
+#include "repository/restore_rules.h"
 
 namespace spendsync::restore {
 
 using repository::FileEntry;
 using repository::FileKind;
+using repository::Placement;
 
 namespace {
 
-constexpr uint64_t kControlFileMax = 64u << 10;       // PG_CONTROL_FILE_SIZE is 8192
+constexpr uint32_t kSpecialBits = 07000;              // set-id, sticky
 constexpr uint64_t kConfigurationFileMax = 1u << 20;  // bytes
 constexpr size_t kConfigurationFilesMax = 1000;       // captured *.conf files remembered
 constexpr const char* kControlFile = "global/pg_control";
@@ -175,6 +176,7 @@ Result<void> DataRestore::feed(std::stop_token stop) {
 
 Result<void> DataRestore::add_database_entry(const FileEntry& entry) {
   auto placement = TRY(placement_->place(entry));
+  if ((entry.mode & kSpecialBits) != 0) ++stats_.special_bits;
   Place& place = placement.tablespace == 0 ? *data_ : *tablespaces_.at(placement.tablespace);
   switch (placement.action) {
     case Placement::Action::skip:
@@ -220,7 +222,7 @@ Result<void> DataRestore::add_file(const FileEntry& entry, Place& place, const s
 /// Small, and the last file to appear: its content waits in memory.
 Result<void> DataRestore::hold_control_file(const FileEntry& entry) {
   if (control_entry_) return Error(ErrorKind::corrupt, "the backup names global/pg_control twice");
-  if (entry.size > kControlFileMax)
+  if (entry.size > repository::RestoreRules::kControlFileMax)
     return Error(ErrorKind::corrupt, fmt::format("the backup's pg_control has {} bytes", entry.size));
   auto frames = TRY(reader_.frame_reader());
   TRY(frames->read_file(entry, [&](uint64_t, ByteView bytes) -> Result<void> {

@@ -4,9 +4,9 @@
 #include <optional>
 #include <set>
 
+#include "repository/placement.h"
 #include "restore/captured_restore.h"
 #include "restore/existing_tree.h"
-#include "restore/placement.h"
 #include "restore/plan.h"
 #include "restore/server_configuration.h"
 #include "restore/target_directory.h"
@@ -16,6 +16,7 @@ namespace spendsync::restore {
 struct DataStats {
   uint64_t files = 0;
   uint64_t bytes = 0;
+  uint64_t special_bits = 0;  // entries of the data directory whose set-id or sticky bits were left out
   CapturedStats captured;
   std::vector<ServerFile> made;  // configuration files that the data directory did not have
   bool wal_in_backup = false;
@@ -84,7 +85,7 @@ class DataRestore {
   bool group_access_ = false;
   std::unique_ptr<Place> data_;
   std::map<uint32_t, std::unique_ptr<Place>> tablespaces_;  // by oid
-  std::optional<ClusterPlacement> placement_;
+  std::optional<repository::ClusterPlacement> placement_;
   std::unique_ptr<ManifestFile> manifest_;
   std::unique_ptr<CapturedRestore> captured_;
   std::unique_ptr<ContentWriters> writers_;

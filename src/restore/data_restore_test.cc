@@ -259,6 +259,8 @@ TEST_F(DataRestoreTest, RestoresCapturedFilesWithModeTimeAndLinks) {
   backup.add(entry("etc/keys", 0550, FileKind::directory));
   backup.file(entry("etc/keys/api", 0440, FileKind::file), as_bytes("secret"));
   backup.file(entry("etc/keys/tool", 04755, FileKind::file), as_bytes("tool"));
+  backup.add(entry("etc/keys/shared", 01777, FileKind::directory));
+  backup.add(entry("etc/keys/group", 02750, FileKind::directory));
   auto link = entry("etc/keys/outside", 0777, FileKind::symbolic_link);
   link.link_target = "/etc/passwd";
   backup.add(link);
@@ -272,8 +274,10 @@ TEST_F(DataRestoreTest, RestoresCapturedFilesWithModeTimeAndLinks) {
   EXPECT_EQ(status(base).st_mode & 07777u, 0550u);
   EXPECT_EQ(status(base).st_mtim.tv_sec, 1'710'000'000);
   EXPECT_EQ(status(base + "/api").st_mode & 07777u, 0440u);
-  EXPECT_EQ(status(base + "/tool").st_mode & 07777u, 0755u);
-  EXPECT_EQ(stats.captured.special_bits, 1u);
+  EXPECT_EQ(status(base + "/tool").st_mode & 07777u, 04755u);
+  EXPECT_EQ(status(base + "/shared").st_mode & 07777u, 01777u);
+  EXPECT_EQ(status(base + "/group").st_mode & 07777u, 02750u);
+  EXPECT_EQ(stats.captured.special_bits, 0u);
   EXPECT_TRUE(S_ISLNK(status(base + "/outside").st_mode));
   EXPECT_EQ(status(base + "/twin").st_ino, status(base + "/api").st_ino);
   EXPECT_EQ(stats.captured.files, 2u);
@@ -282,11 +286,15 @@ TEST_F(DataRestoreTest, RestoresCapturedFilesWithModeTimeAndLinks) {
 
 // ---- hostile file tables. The decoder refuses most of them already; what it lets pass is refused here
 
-TEST_F(DataRestoreTest, RefusesSetIdBits) {
-  for (uint32_t mode : {04700u, 02700u, 01700u}) {
-    EXPECT_KIND(restore_with(SyntheticBackup::entry_of("base/5/1", mode)), ErrorKind::corrupt);
-  }
-  EXPECT_FALSE(exists(target() + "/global/pg_control"));
+TEST_F(DataRestoreTest, SpecialBitsOfTheDataDirectoryAreLeftOutAndCounted) {
+  SyntheticBackup backup(repository_);
+  backup.cluster().directory("log", 02750).directory("pg_stat", 01700);
+  backup.file("base/5/1", "x", 06700);
+  auto stats = MUST(restore(backup.commit()));
+  EXPECT_EQ(stats.special_bits, 3u);
+  EXPECT_EQ(status("/log").st_mode & 07777u, 0700u);
+  EXPECT_EQ(status("/pg_stat").st_mode & 07777u, 0700u);
+  EXPECT_EQ(status("/base/5/1").st_mode & 07777u, 0700u);
 }
 
 TEST_F(DataRestoreTest, RefusesLinksInTheDataDirectory) {

@@ -154,7 +154,14 @@ class Execution {
                       captured.other_owner, captured.first_other_owner));
     }
     if (captured.special_bits > 0)
-      notes.push_back(fmt::format("{} captured files lost set-id or sticky bits", captured.special_bits));
+      notes.push_back(
+          fmt::format("{} captured files lost set-id or sticky bits: restore as root for that", captured.special_bits));
+    if (report_.data.special_bits > 0) {
+      notes.push_back(
+          fmt::format("{} entries of the data directory lost set-id or sticky bits, which PostgreSQL does "
+                      "not need: chmod g+s where other programs do",
+                      report_.data.special_bits));
+    }
     if (captured.attributes_lost > 0)
       notes.push_back(fmt::format("{} extended attributes could not be set", captured.attributes_lost));
     if (!plan_.restores_database()) return;

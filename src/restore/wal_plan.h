@@ -7,14 +7,16 @@
 
 #include "base/json.h"
 #include "base/types.h"
+#include "repository/placement.h"
 
 namespace spendsync::restore {
 
-/// Relative to the data directory, which is where PostgreSQL runs restore_command.
-inline constexpr const char* kWalPlanFile = "spendsync-restore.plan";
-inline constexpr const char* kUnfinishedMarker = "spendsync-restore.unfinished";
+/// Relative to the data directory, which is where PostgreSQL runs restore_command. Named where the rules are by which a
+/// backup's files are placed beside them.
+inline constexpr const char* kWalPlanFile = repository::kWalPlanFile;
+inline constexpr const char* kUnfinishedMarker = repository::kUnfinishedMarker;
 /// What an in-place restore must remember across a kill; beside the marker, made and removed by its caller.
-inline constexpr const char* kInPlaceFile = "spendsync-restore.in-place";
+inline constexpr const char* kInPlaceFile = repository::kInPlaceFile;
 
 /// Which WAL belongs to a restore. Value type.
 struct WalPlan {

@@ -179,6 +179,7 @@ TEST(Expiry, AnIncrementalAndTheExpiryOfItsFullNeverBothGoOn) {
   settings.type = BackupType::incremental;
   settings.parent = full;
   settings.host = "db2";
+  settings.must_be_restorable = false;
   const auto plan = plan_now(*world.repository);
   auto run = MUST(repository::BackupRun::begin(*world.repository, settings, {}));
   Expiry late(*world.repository, "db1", {});
@@ -225,6 +226,7 @@ TEST(Expiry, ACollectedRunLosesItsCommitAndItsPacksADayLater) {
   OldWorld world;
   repository::BackupRun::Settings settings;
   settings.host = "db2";
+  settings.must_be_restorable = false;
   auto run = MUST(repository::BackupRun::begin(*world.repository, settings, {}));
   const auto label = run->label();
   world.clock.advance(hours(47));

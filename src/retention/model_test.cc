@@ -65,6 +65,7 @@ repository::BackupRun::Settings run_settings(BackupType type, std::optional<Labe
   settings.parent = std::move(parent);
   settings.finishers = 1;
   settings.host = "db";
+  settings.must_be_restorable = false;  // nobody restores them
   return settings;
 }
 

@@ -125,10 +125,6 @@ TEST_F(HostileRepository, LeadsTheRestoreNowhereElse) {
       },
       "base/hard");
   expect_refused(
-      "set-user-id", [&](auto& backup) { backup.file(entry("base/x", FileKind::file, 04755), content); }, "base/x");
-  expect_refused(
-      "sticky", [&](auto& backup) { backup.file(entry("base/x", FileKind::file, 01755), content); }, "base/x");
-  expect_refused(
       "twice", [&](auto& backup) { backup.file(entry("base/5/1"), content).file(entry("base/5/1"), content); },
       "base/5/1");
   expect_refused(

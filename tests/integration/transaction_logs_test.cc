@@ -327,6 +327,7 @@ TEST_F(TransactionLogs, ALostSlotLeavesARecordedGapAndDemandsAFull) {
 
   repository::BackupRun::Settings full;
   full.host = "test";
+  full.must_be_restorable = false;
   auto backup = MUST(repository::BackupRun::begin(*repository_, full, {}));
   repository::ManifestSummary summary;
   summary.start = {TimelineId{1}, next.record.ranges[0].from};

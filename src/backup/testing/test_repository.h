@@ -40,6 +40,7 @@ class TestRepository {
     settings.pack_size = pack_size;
     settings.host = "test";
     settings.tool_version = "0";
+    settings.must_be_restorable = false;
     return settings;
   }
   static repository::ManifestSummary commit(repository::BackupRun& run) {

@@ -149,7 +149,12 @@ Result<SampleBackup> make_sample_backup(Repository& repository, const SampleBack
   directory.kind = FileKind::directory;
   directory.mode = 0700;
   TRY(run->add_file(directory));
+  FileEntry control;  // without content: nobody starts it
+  control.path = "global/pg_control";
+  control.mode = 0600;
+  TRY(run->add_file(control));
   SampleBackup backup;
+  backup.files[control.path] = {control, {}};
   std::mutex mutex;
   std::atomic<int> next{0};
   {

