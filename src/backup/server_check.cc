@@ -92,7 +92,6 @@ Result<CheckedServer> check_server(postgres::Connection& connection, std::stop_t
   TRY(check_role(connection, connection.server_major(), stop));
   auto directory = TRY(open_data_directory(info));
   TRY(check_same_cluster(info));
-  auto tablespaces = TRY(directory.tablespaces());
   auto version = TRY(connection.query_value("SHOW server_version", {}, stop));
   std::vector<std::string> warnings;
   if (!info.data_checksums) {
@@ -103,8 +102,7 @@ Result<CheckedServer> check_server(postgres::Connection& connection, std::stop_t
   } else if (!info.full_page_writes) {
     warnings.push_back("full_page_writes is off; the server turns it on while a backup runs");
   }
-  return CheckedServer{std::move(info), std::move(version), std::move(directory), std::move(tablespaces),
-                       std::move(warnings)};
+  return CheckedServer{std::move(info), std::move(version), std::move(directory), std::move(warnings)};
 }
 
 repository::ClusterIdentity identity_of(const CheckedServer& server, const std::string& cluster) {

@@ -16,7 +16,6 @@ struct CheckedServer {
   postgres::ServerInfo info;
   std::string version_text;  // "15.8 (Debian 15.8-0+deb12u1)"
   postgres::DataDirectory directory;
-  std::vector<postgres::Tablespace> tablespaces;
   std::vector<std::string> warnings;
   int major() const { return info.version / 10000; }
 };

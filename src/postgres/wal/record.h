@@ -24,6 +24,7 @@ inline constexpr uint8_t kXlogResource = 0;
 inline constexpr uint8_t kTransactionResource = 1;
 inline constexpr uint8_t kStorageResource = 2;
 inline constexpr uint8_t kDatabaseResource = 4;
+inline constexpr uint8_t kTablespaceResource = 5;
 
 /// XLOG_* of catalog/pg_control.h, in the high half of xl_info.
 enum class XlogRecordType : uint8_t {

@@ -9,7 +9,6 @@ namespace spendsync::postgres {
 namespace {
 
 constexpr uint8_t kMainFork = 0;
-constexpr uint8_t kTablespaceResource = 5;
 
 // catalog/storage_xlog.h
 constexpr uint8_t kStorageCreate = 0x10;
