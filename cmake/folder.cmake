@@ -17,6 +17,10 @@ function(ssb_folder name)
   if(sources)
     add_library(ssb_${name} STATIC ${sources})
     target_link_libraries(ssb_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ssb_flags)
+    # What nearly every file includes, parsed once: a third of the time that compiling takes.
+    target_precompile_headers(ssb_${name} PRIVATE
+      <algorithm> <chrono> <functional> <map> <memory> <mutex> <optional> <span> <stop_token> <string> <string_view>
+      <thread> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
   else()
     add_library(ssb_${name} INTERFACE)
     target_link_libraries(ssb_${name} INTERFACE ${ARG_DEPENDS})
