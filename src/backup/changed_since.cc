@@ -7,10 +7,12 @@
 
 #include "backup/change_map.h"
 #include "backup/segment_file.h"
+#include "base/condition.h"
 #include "postgres/wal/page_header.h"
 #include "postgres/wal/record_changes.h"
 #include "postgres/wal/record_reader.h"
 #include "postgres/wal/segment_check.h"
+#include "repository/wal_continuity.h"
 
 namespace spendsync::backup {
 
@@ -28,7 +30,9 @@ class Search {
   Result<ChangesFound> run() {
     auto searched = search();
     if (!searched) {
-      if (searched.error().is(ErrorKind::cancelled)) return std::move(searched).error();
+      // That is no lack of maps: what is stored is another server's history, and so may be the full.
+      bool diverged = searched.error().condition() == Condition::wal_diverged;
+      if (diverged || searched.error().is(ErrorKind::cancelled)) return std::move(searched).error();
       found_.why_not = searched.error().message();
       return std::move(found_);
     }
@@ -43,6 +47,12 @@ class Search {
 
  private:
   Result<void> search() {
+    if (request_.until < request_.full_stop) {
+      return Error(ErrorKind::conflict, fmt::format("the server is at {}, before the full's end at {}: it was put back "
+                                                    "to an earlier state",
+                                                    request_.until.to_string(), request_.full_stop.to_string()))
+          .with_condition(Condition::wal_diverged);
+    }
     auto number = SegmentName::containing(request_.from.timeline, request_.from.lsn, request_.segment_size).number;
     while (position_ < request_.until) {
       if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while reading change maps");
@@ -68,9 +78,10 @@ class Search {
       if (bytes.error().is(ErrorKind::cancelled)) return std::move(bytes).error();
       return false;
     }
-    if (!*bytes) return false;
-    auto map = ChangeMap::decode(**bytes);
+    if (!bytes->map) return false;
+    auto map = ChangeMap::decode(**bytes->map);
     if (!map || map->from > position_ || map->until < position_) return false;
+    TRY(expect_to_follow(name, bytes->edges));
     changes_.merge(map->changes);
     position_ = map->until;
     reader_.reset();
@@ -93,12 +104,21 @@ class Search {
     if (first_record_.value > position_.value + (at_segment ? postgres::kLongPageHeaderSize : 0)) {
       return Error(ErrorKind::not_found, fmt::format("the record at {} cannot be put together", position_.to_string()));
     }
+    TRY(expect_to_follow(name, reader_->edges()));
     auto next = reader_->next_record();
     position_ = next.value != 0 ? next : reader_->end_of_records();
     if (next.value == 0 && position_ < request_.until) {
       return Error(ErrorKind::corrupt,
                    fmt::format("WAL segment {} ends {}", name.file_name(request_.segment_size), reader_->end_reason()));
     }
+    return {};
+  }
+
+  /// What two servers wrote under names that follow each other is no history: the later one's changes would be those
+  /// of another server.
+  Result<void> expect_to_follow(SegmentName name, const SegmentEdges& edges) {
+    auto found = continuity_.add(name, edges);
+    if (found) return repository::wal_diverged(found->describe(request_.segment_size));
     return {};
   }
 
@@ -137,6 +157,7 @@ class Search {
   ChangesFound found_;
   postgres::WalChangeSet changes_;
   Lsn position_;
+  repository::WalContinuity continuity_;
   std::optional<postgres::WalRecordReader> reader_;  // where the segment before was read itself
   Lsn first_record_;                                 // that this reader found
   postgres::WalRecordContents scratch_;

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/condition.h"
 #include "postgres/data_directory.h"
 #include "postgres/wal/change_set.h"
 #include "repository/wal_archive.h"
@@ -13,7 +14,8 @@ namespace spendsync::backup {
 
 struct ChangesRequest {
   WalPosition from;  // the full's start: its redo point
-  Lsn until;         // the incremental's, on the same timeline
+  Lsn full_stop;     // where the full ended
+  Lsn until;         // the incremental's start, on the same timeline; never before full_stop
   uint32_t segment_size = 0;
   int major_version = 0;
   SystemIdentifier system_identifier;
@@ -33,7 +35,9 @@ struct ChangesFound {
 
 /// The union of the change maps from `from` to `until`, proved gapless; a segment without a usable map is read itself,
 /// from pg_wal or the repository. What can go wrong with WAL, maps and keys is no error but the reason for which
-/// nothing is told. Errors: cancelled. Memory: WalChangeSet's, and a segment.
+/// nothing is told. Errors: conflict
+/// (Condition::wal_diverged) when `until` lies before the full's end, or the WAL between is not one history; cancelled.
+/// Memory: WalChangeSet's, and a segment.
 Result<ChangesFound> find_changes(repository::WalArchive& archive, const ChangesRequest& request, std::stop_token stop);
 
 /// The relation that a file of the data directory belongs to, by its path: base/<db>/<relation>[.n], global/...,

@@ -103,6 +103,7 @@ Result<void> DatabaseBackup::Steps::ask_wal_for_changes() {
     repository::WalArchive archive(*repository_, {settings_.compression});
     auto found = TRY(find_changes(archive,
                                   {.from = base_.files->summary().start,
+                                   .full_stop = base_.files->summary().stop.lsn,
                                    .until = session_->start_lsn(),
                                    .segment_size = info.wal_segment_size,
                                    .major_version = server_->major(),

@@ -24,6 +24,7 @@ class DatabaseBackup::Steps {
     auto begun = clock().monotonic();
     TRY(check_server_and_files());
     TRY(open_repository());
+    TRY(expect_same_history());
     TRY(choose_base());
     TRY(reserve());
     TRY(copy_until_recoverable());
@@ -39,6 +40,7 @@ class DatabaseBackup::Steps {
   void warn_of_configuration_outside();
   Result<void> open_repository();
   Result<void> check_space();
+  Result<void> expect_same_history();
   Result<void> choose_base();
   Result<void> reserve();
   Result<void> copy_until_recoverable();

@@ -4,9 +4,23 @@
 
 #include "backup/database_backup_steps.h"
 #include "backup/wal_copy.h"
+#include "backup/wal_lineage.h"
 #include "backup/wal_range.h"
 
 namespace spendsync::backup {
+
+/// A backup of a server that was put back to an earlier state would be recovered with the WAL of the state that was
+/// left.
+Result<void> DatabaseBackup::Steps::expect_same_history() {
+  const auto& info = server_->info;
+  if (info.in_recovery) return {};
+  repository::WalArchive archive(*repository_, {});
+  WalLineage lineage({info.data_directory + "/pg_wal", info.wal_segment_size, server_->major(), info.system_identifier},
+                     archive);
+  TRY(lineage.expect_not_behind(*control_, info.timeline, stop_));
+  // The newest alone: what the slot holds is compared when WAL is delivered.
+  return lineage.compare(info.timeline, info.current_lsn, info.current_lsn, stop_);
+}
 
 Result<void> DatabaseBackup::Steps::bring_wal() {
   const auto& info = server_->info;
@@ -57,6 +71,7 @@ Result<void> DatabaseBackup::Steps::deliver_wal(repository::WalArchive& archive)
   settings.segment_size = info.wal_segment_size;
   settings.major_version = server_->major();
   settings.system_identifier = info.system_identifier;
+  settings.wal_directory = info.data_directory + "/pg_wal";
   settings.delivery_timeout = settings_.delivery_timeout;
   settings.change_maps = settings_.changes_from_wal;
   WalDelivery delivery(std::move(settings), {archive, clock(), log(), progress()});

@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "base/condition.h"
 #include "postgres/control_file.h"
 
 namespace spendsync::backup {

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 
+#include "backup/wal_lineage.h"
 #include "backup/wal_range.h"
+#include "base/condition.h"
 #include "base/time.h"
 #include "repository/catalog.h"
+#include "repository/wal_continuity.h"
 
 namespace spendsync::backup {
 
@@ -43,20 +46,24 @@ struct TransactionLogBackup::Run {
   postgres::ServerInfo server;
   SlotReservation reservation;
   EndOfWal end;
+  postgres::TimelineHistory history;  // of the server's timeline
   WalPosition begin;
   Outcome outcome;
 
   Result<void> connect();
+  Result<void> expect_same_history();
   Result<void> reserve();
   Result<void> switch_wal();
   Result<void> choose_begin();
   Result<void> deliver();
   Result<void> settle_gap(const repository::Catalog& loaded);
+  Result<void> settle_breaks();
   void recall_gap(const repository::Catalog& loaded);
   Result<void> describe();
   Result<void> commit();
 
   uint32_t segment_size() const { return server.wal_segment_size; }
+  std::string wal_directory() const;
   WalDelivery::Settings delivery_settings() const;
   Result<std::optional<WalPosition>> newest_known_position(const repository::Catalog& loaded);
   Result<Lsn> switched_position();
@@ -70,6 +77,7 @@ Result<TransactionLogBackup::Outcome> TransactionLogBackup::run(std::stop_token 
   Run run(settings_, collaborators_, stop);
   run.outcome.record.started = collaborators_.clock.now();
   TRY(run.connect());
+  TRY(run.expect_same_history());
   TRY(run.reserve());
   TRY(run.switch_wal());
   TRY(run.choose_begin());
@@ -103,6 +111,21 @@ Result<void> TransactionLogBackup::Run::connect() {
         .with_hint("alter system set wal_level = 'replica', and restart the server");
   }
   return {};
+}
+
+/// Before anything is written and before the slot moves: WAL of a server that was put back to an earlier state must not
+/// be taken for what follows the stored WAL.
+Result<void> TransactionLogBackup::Run::expect_same_history() {
+  if (server.in_recovery) return {};
+  WalLineage lineage({wal_directory(), segment_size(), server.version / 10000, server.system_identifier},
+                     collaborators.archive);
+  return lineage.expect_not_behind(*control, server.timeline, stop);
+}
+
+/// Of the server, where it is on this host.
+std::string TransactionLogBackup::Run::wal_directory() const {
+  const std::string& configured = settings.data_directory;
+  return (configured.empty() ? server.data_directory : configured) + "/pg_wal";
 }
 
 Result<void> TransactionLogBackup::Run::reserve() {
@@ -149,9 +172,9 @@ Result<Lsn> TransactionLogBackup::Run::switched_position() {
 /// Requires the end: what was known before may lie on a branch that this server has left.
 Result<void> TransactionLogBackup::Run::choose_begin() {
   catalog = TRY(repository::Catalog::load(collaborators.repository, stop));
-  auto history = TRY(WalDelivery(delivery_settings(), {collaborators.archive, collaborators.clock, collaborators.log,
-                                                       collaborators.progress})
-                         .store_histories(server.timeline, stop));
+  history = TRY(WalDelivery(delivery_settings(),
+                            {collaborators.archive, collaborators.clock, collaborators.log, collaborators.progress})
+                    .store_histories(server.timeline, stop));
   Lsn slot_begin = std::min(reservation.slot.restart_lsn.value_or(end.position.lsn), end.position.lsn);
   auto known = TRY(newest_known_position(*catalog));
   if (!known) {
@@ -159,6 +182,11 @@ Result<void> TransactionLogBackup::Run::choose_begin() {
     return {};
   }
   if (history.contains(*known)) {
+    if (known->lsn > end.position.lsn && !server.in_recovery) {
+      return repository::wal_diverged(
+          fmt::format("the last record ended at {} on timeline {}, and the server is only at {}",
+                      known->lsn.to_string(), known->timeline.value, end.position.lsn.to_string()));
+    }
     begin = known->lsn <= end.position.lsn ? *known : end.position;
     return {};
   }
@@ -200,6 +228,7 @@ WalDelivery::Settings TransactionLogBackup::Run::delivery_settings() const {
   delivery.segment_size = segment_size();
   delivery.major_version = server.version / 10000;
   delivery.system_identifier = server.system_identifier;
+  delivery.wal_directory = wal_directory();
   delivery.delivery_timeout = settings.delivery_timeout;
   delivery.busy_timeout = settings.busy_timeout;
   delivery.workers = settings.workers;
@@ -232,9 +261,9 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
     }
     std::string what = describe_missing(missing, segment_size());
     gap = gap ? *gap + "; " + what : what;
-    auto history = TRY(load_history(collaborators.archive, end.position.timeline));
     outcome.record.ranges = TRY(follow_history(history, {history.timeline_at(after), after}, end.position.lsn));
   }
+  TRY(settle_breaks());
   if (!gap && reservation.was_lost) {
     outcome.notices.push_back("the slot was lost, but the server still had all WAL that was missing: there is no gap");
   }
@@ -248,6 +277,23 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
                   outcome.needs_full ? "no moment after it can be recovered until a new full backup is made: run "
                                        "backup full now"
                                      : "moments inside it cannot be recovered"));
+  return {};
+}
+
+/// Segments may all be there and yet not be one history: where the server's timeline forked off after it had been put
+/// back to an earlier state, what is stored before the fork is not what led to it. That is a gap like any other.
+Result<void> TransactionLogBackup::Run::settle_breaks() {
+  const auto& ranges = outcome.record.ranges;
+  auto joined = joined_segments(history, ranges, segment_size());
+  auto breaks = TRY(repository::find_breaks(collaborators.archive, joined, stop));
+  if (breaks.empty()) return {};
+  const auto& last = breaks.back();
+  Lsn anew = last.after.start(segment_size());
+  if (anew > ranges.front().from) {
+    outcome.record.ranges = TRY(follow_history(history, {history.timeline_at(anew), anew}, end.position.lsn));
+  }
+  std::string what = last.describe(segment_size());
+  gap = gap ? *gap + "; " + what : what;
   return {};
 }
 
@@ -267,7 +313,7 @@ bool TransactionLogBackup::Run::has_backup_since(const repository::Catalog& load
   auto backups = loaded.readable_backups();
   return std::ranges::any_of(backups, [&](const repository::ManifestSummary* backup) {
     return backup->type() == BackupType::full && backup->start.lsn >= from &&
-           backup->stop.lsn <= outcome.record.ranges.back().to;
+           backup->stop.lsn <= outcome.record.ranges.back().to && history.contains(backup->stop);
   });
 }
 

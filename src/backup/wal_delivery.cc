@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "backup/wal_lineage.h"
 #include "backup/wal_range.h"
 #include "backup/wal_uploader.h"
+#include "base/condition.h"
 #include "base/time.h"
 #include "postgres/wal/receiver.h"
 
@@ -37,17 +39,20 @@ std::string describe_archiver(postgres::Connection& control, std::stop_token sto
   return text;
 }
 
+/// A segment in which timelines change is streamed from the newest that begins in it, as a standby asks for it
+/// (walreceiver.c, RequestXLogStreaming): it holds a copy of what the older ones had, whose own files may be gone.
+WalPosition beginning_of(SegmentName name, uint32_t segment_size) { return {name.timeline, name.start(segment_size)}; }
+
 /// The first segment on the way from `begin` on that the repository lacks, as the position where streaming must begin.
 /// Empty: it has everything up to `until`.
 Result<std::optional<WalPosition>> first_missing(repository::WalArchive& archive,
                                                  const postgres::TimelineHistory& history, WalPosition begin, Lsn until,
                                                  uint32_t segment_size) {
-  auto ranges = TRY(follow_history(history, begin, until));
+  // A segment's beginning may lie before the timeline that it is streamed from.
+  auto ranges = TRY(follow_history(history, {history.timeline_at(begin.lsn), begin.lsn}, until));
   auto missing = TRY(missing_segments(archive, ranges, segment_size));
   if (missing.empty()) return std::optional<WalPosition>();
-  Lsn start = missing.front().first.start(segment_size);
-  // A segment in which timelines change is listed under the newer one; the older one's stream leads there.
-  return std::optional(WalPosition{history.timeline_at(start), start});
+  return std::optional(beginning_of(missing.front().first, segment_size));
 }
 
 Result<void> put_history(repository::WalArchive& archive, TimelineId timeline, const std::string& content) {
@@ -82,6 +87,7 @@ struct WalDelivery::Plan {
   postgres::SlotState slot;
   std::vector<repository::WalRange> wanted;
   Lsn until;
+  bool server_is_standby = false;
   WalPosition begin;       // of what wanted and slot ask for together, at a segment's beginning
   WalPosition slot_begin;  // of what the slot is sure to hold
 };
@@ -105,6 +111,7 @@ Result<WalDelivery::Outcome> WalDelivery::deliver_until(postgres::Connection& co
 Result<WalDelivery::Outcome> WalDelivery::deliver_all(postgres::Connection& control, const Request& request,
                                                       std::stop_token stop) {
   Plan plan = TRY(make_plan(control, request, stop));
+  TRY(compare_stored(plan, stop));
   Outcome outcome;
   outcome.ranges = plan.wanted;
   auto missing_first =
@@ -113,6 +120,7 @@ Result<WalDelivery::Outcome> WalDelivery::deliver_all(postgres::Connection& cont
     outcome.path = TRY(choose_path(control, plan, stop));
     bool delivered = false;
     if (outcome.path != DeliveryPath::streamed) delivered = TRY(wait_for_others(plan, stop));
+    if (delivered) TRY(compare_stored(plan, stop));
     if (!delivered && outcome.path == DeliveryPath::agent) {
       return Error(ErrorKind::transient,
                    fmt::format("the agent (pid {}) holds slot \"{}\" but has delivered no WAL for {} s",
@@ -144,6 +152,8 @@ Result<WalDelivery::Plan> WalDelivery::make_plan(postgres::Connection& control, 
                                                  std::stop_token stop) {
   Plan plan;
   plan.until = request.until.lsn;
+  auto in_recovery = TRY(control.query_value("SELECT pg_catalog.pg_is_in_recovery()::text", {}, stop));
+  plan.server_is_standby = in_recovery != "false";
   auto slot = TRY(postgres::find_slot(control, settings_.slot));
   if (!slot || slot->is_lost()) {
     return Error(ErrorKind::not_found,
@@ -156,8 +166,8 @@ Result<WalDelivery::Plan> WalDelivery::make_plan(postgres::Connection& control, 
   plan.wanted = TRY(follow_history(plan.history, request.from, plan.until));
 
   auto at_segment = [&](Lsn lsn) {
-    Lsn start{lsn.value - lsn.value % settings_.segment_size};
-    return WalPosition{plan.history.timeline_at(start), start};
+    return beginning_of(segment_on(plan.history, lsn.value / settings_.segment_size, settings_.segment_size),
+                        settings_.segment_size);
   };
   plan.slot_begin = at_segment(std::min(*plan.slot.restart_lsn, plan.until));
   plan.begin = at_segment(std::min(request.from.lsn, plan.slot_begin.lsn));
@@ -241,10 +251,29 @@ Result<WalDelivery::Streamed> WalDelivery::stream(const Plan& plan, std::stop_to
   auto start = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
   if (!start) return Streamed{};
   auto streamed = stream_from(plan, *start, stop);
-  if (streamed || !streamed.error().is(ErrorKind::not_found) || start->lsn >= plan.slot_begin.lsn) return streamed;
+  if (streamed) return streamed;
+  bool other_history = streamed.error().condition() == Condition::wal_diverged;
+  if (other_history && start->timeline < plan.history.timeline()) {
+    return stream_from_fork(plan, streamed.error(), stop);
+  }
+  if (!streamed.error().is(ErrorKind::not_found) || start->lsn >= plan.slot_begin.lsn) return streamed;
   collaborators_.log.warning("the server has removed WAL that is not in the repository",
                              {{"from", start->lsn.to_string()}, {"slot_holds_from", plan.slot_begin.lsn.to_string()}});
   start = TRY(first_missing(collaborators_.archive, plan.history, plan.slot_begin, plan.until, settings_.segment_size));
+  if (!start) return Streamed{};
+  return stream_from(plan, *start, stop);
+}
+
+/// What the repository holds of an older timeline was written by another state of this server, which has left it by a
+/// timeline of its own. The rest of the older timeline would not join; it is a gap, as the caller will find.
+Result<WalDelivery::Streamed> WalDelivery::stream_from_fork(const Plan& plan, const Error& why, std::stop_token stop) {
+  Lsn fork = plan.history.entries.back().begin;
+  SegmentName first = SegmentName::containing(plan.history.timeline(), fork, settings_.segment_size);
+  collaborators_.log.warning(fmt::format("WAL of timelines before {} does not join what is stored and is left out: {}",
+                                         plan.history.timeline().value, why.message()),
+                             {});
+  auto start = TRY(first_missing(collaborators_.archive, plan.history, beginning_of(first, settings_.segment_size),
+                                 plan.until, settings_.segment_size));
   if (!start) return Streamed{};
   return stream_from(plan, *start, stop);
 }
@@ -254,7 +283,7 @@ Result<WalDelivery::Streamed> WalDelivery::stream(const Plan& plan, std::stop_to
 /// streamed from its start, and what leads there is in it.
 Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosition start, std::stop_token stop) {
   if (plan.history.uses_every_ancestor()) return stream_stretch(start, plan.until, stop);
-  auto ranges = TRY(follow_history(plan.history, start, plan.until));
+  auto ranges = TRY(follow_history(plan.history, {plan.history.timeline_at(start.lsn), start.lsn}, plan.until));
   auto missing = TRY(missing_segments(collaborators_.archive, ranges, settings_.segment_size));
   Streamed streamed;
   for (const SegmentRun& run : missing) {
@@ -303,6 +332,15 @@ Result<WalDelivery::Streamed> WalDelivery::stream_stretch(WalPosition start, Lsn
   if (!received) return std::move(received).error();
   auto stored = TRY(uploader.finish());
   return Streamed{stored.segments, stored.bytes};
+}
+
+/// What the server may remove once the slot moves on, or once a record says that it is stored.
+Result<void> WalDelivery::compare_stored(const Plan& plan, std::stop_token stop) {
+  if (plan.server_is_standby || settings_.wal_directory.empty()) return {};
+  WalLineage lineage(
+      {settings_.wal_directory, settings_.segment_size, settings_.major_version, settings_.system_identifier},
+      collaborators_.archive);
+  return lineage.compare(plan.history.timeline(), plan.begin.lsn, plan.until, stop);
 }
 
 /// Others delivered: the slot has seen none of it and would keep it for ever.

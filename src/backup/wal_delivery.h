@@ -9,6 +9,7 @@
 
 #include "backup/wal_slot.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "postgres/connection.h"
@@ -41,6 +42,7 @@ class WalDelivery {
     uint32_t segment_size = 0;
     int major_version = 0;
     SystemIdentifier system_identifier;
+    std::string wal_directory;  // the server's pg_wal, to compare what is stored with it; empty: not on this host
     std::string agent_application_name = "spendsync-backup-agent";
     std::chrono::seconds delivery_timeout{60};  // without a new segment, where somebody else delivers
     std::chrono::seconds busy_timeout{5};       // a slot may stay busy that long after its last user was killed
@@ -72,10 +74,12 @@ class WalDelivery {
   /// `control` is an ordinary session. Reserve the slot (reserve_slot) before WAL that is wanted is written.
   /// Streams everything that the slot holds and the repository does not, older WAL first, history files before all;
   /// the slot moves on only over what is durable in the repository.
+  /// Before a stored segment is trusted it is compared with a primary's own (wal_lineage.h).
   /// Errors: conflict when another process (named by pid) uses the slot, or when the repository holds other bytes
-  /// under a segment's name; not_found, naming the first missing segment, when the server has removed WAL that was
-  /// wanted; transient when nothing arrived in time (explained) or the session broke; corrupt when the server's WAL is
-  /// damaged (segment and position named); cancelled.
+  /// under a segment's name (Condition::wal_diverged where another history wrote them); not_found, naming the first
+  /// missing segment, when the server has removed WAL that was wanted; transient when nothing arrived in time
+  /// (explained) or the session broke; corrupt when the server's WAL is damaged (segment and position named);
+  /// cancelled.
   Result<Outcome> deliver_until(postgres::Connection& control, const Request& request, std::stop_token stop);
 
   /// The same, but WAL that the server has removed is no error: Outcome::ranges is then what was asked for, not
@@ -96,6 +100,8 @@ class WalDelivery {
   Result<Streamed> stream(const Plan& plan, std::stop_token stop);
   Result<Streamed> stream_from(const Plan& plan, WalPosition start, std::stop_token stop);
   Result<Streamed> stream_stretch(WalPosition start, Lsn until, std::stop_token stop);
+  Result<Streamed> stream_from_fork(const Plan& plan, const Error& why, std::stop_token stop);
+  Result<void> compare_stored(const Plan& plan, std::stop_token stop);
   Result<void> release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop);
 
   Settings settings_;

@@ -5,6 +5,7 @@
 #include "backup/segment_file.h"
 #include "backup/wal_range.h"
 #include "backup/wal_uploader.h"
+#include "base/condition.h"
 #include "base/file.h"
 #include "postgres/wal/commit_scanner.h"
 #include "postgres/wal/segment_check.h"
@@ -63,8 +64,16 @@ class Push {
     ByteView content = file.content();
     TRY(postgres::check_segment(content, expectation(name)));
     TRY(check_timeline(name));
-    outcome_.outcome = TRY(archive_.summarize_and_put_segment(name, content, [&] { return summarize(name, content); }));
+    outcome_.outcome =
+        TRY(archive_.summarize_and_put_segment(name, content, [&] { return summarize_to_store(name, content); }));
     return {};
+  }
+
+  /// Of a segment that is not stored yet.
+  Result<repository::WalSegmentSummary> summarize_to_store(SegmentName name, ByteView content) const {
+    auto summary = TRY(summarize(name, content));
+    TRY(archive_.expect_to_follow(name, summary.edges));
+    return summary;
   }
 
   Result<repository::WalSegmentSummary> summarize(SegmentName name, ByteView content) const {

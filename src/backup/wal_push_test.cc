@@ -8,6 +8,7 @@
 #include "backup/change_map.h"
 #include "backup/changed_since.h"
 #include "backup/testing/test_wal.h"
+#include "base/condition.h"
 #include "postgres/wal/segment_check.h"
 
 namespace spendsync::backup {
@@ -76,6 +77,21 @@ TEST_F(WalPush, AnIdenticalDuplicateIsSuccessADifferentOneAConflict) {
   EXPECT_LE(push_exit_code(conflict.error()), 125);
 }
 
+TEST_F(WalPush, ASegmentThatDoesNotGoOnWhereTheStoredOneEndsIsAConflict) {
+  auto left = SmallWal::builder();
+  left.fill_segment();
+  ASSERT_OK(push("000000010000000000000003", left.segment(3)));
+  auto other = SmallWal::builder();  // the same server after it was put back, with other records
+  other.fill(4711);
+  while (other.position() < Lsn{5u << 20}) other.fill(1234);
+  auto conflict = push("000000010000000000000004", other.segment(4));
+  EXPECT_KIND(conflict, ErrorKind::conflict);
+  EXPECT_EQ(conflict.error().condition(), Condition::wal_diverged);
+  EXPECT_FALSE(MUST(wal_.archive->exists({TimelineId{1}, 4})));
+  left.fill_segment();
+  ASSERT_OK(push("000000010000000000000004", left.segment(4)));
+}
+
 constexpr postgres::RelationPlace kTable{1663, 5, 16384};
 
 /// A record that changes one block of kTable and has `size` bytes of data.
@@ -134,7 +150,7 @@ class WalPushWithMaps : public WalPush {
 
 TEST_F(WalPushWithMaps, TheMapsOfConsecutiveSegmentsLeaveNothingOut) {
   for (uint64_t number : {3u, 4u, 5u}) ASSERT_OK(push_with_map(number));
-  EXPECT_TRUE(MUST(wal_.archive->read_change_map({TimelineId{1}, 4})));
+  EXPECT_TRUE(MUST(wal_.archive->read_change_map({TimelineId{1}, 4})).map);
   EXPECT_EQ(MUST(wal_.archive->get_segment({TimelineId{1}, 4})), builder_.segment(4));
   auto found = find(request(directory_.path()));
   expect_told(found);
@@ -146,7 +162,7 @@ TEST_F(WalPushWithMaps, AMapThatBeginsTooLateIsMadeUpForFromTheSegmentsThemselve
   ASSERT_OK(push_with_map(3));
   MUST(remove_tree(directory_.path() + "/" + file_name({TimelineId{1}, 3})));
   ASSERT_OK(push_with_map(4));  // cannot see where its first record began
-  auto map = MUST(ChangeMap::decode(*MUST(wal_.archive->read_change_map({TimelineId{1}, 4}))));
+  auto map = MUST(ChangeMap::decode(*MUST(wal_.archive->read_change_map({TimelineId{1}, 4})).map));
   EXPECT_GT(map.from, (SegmentName{TimelineId{1}, 4}.start(kSize)));
   ASSERT_OK(push_with_map(5));
   auto found = find(request("/nonexistent"));
@@ -160,7 +176,7 @@ TEST_F(WalPushWithMaps, AMapThatBeginsTooLateIsMadeUpForFromTheSegmentsThemselve
 
 TEST_F(WalPushWithMaps, WithoutMapsTheSegmentsAreRead) {
   for (uint64_t number : {3u, 4u, 5u}) ASSERT_OK(push(file_name({TimelineId{1}, number}), builder_.segment(number)));
-  EXPECT_FALSE(MUST(wal_.archive->read_change_map({TimelineId{1}, 3})));
+  EXPECT_FALSE(MUST(wal_.archive->read_change_map({TimelineId{1}, 3})).map);
   expect_told(find(request(directory_.path())));
   expect_told(find(request("/nonexistent")));
 }

@@ -47,6 +47,26 @@ std::vector<SegmentRun> segments_of(const std::vector<repository::WalRange>& ran
   return runs;
 }
 
+SegmentName segment_on(const postgres::TimelineHistory& history, uint64_t number, uint32_t segment_size) {
+  TimelineId timeline = history.entries.front().timeline;
+  for (const auto& entry : history.entries) {
+    if (entry.begin.value / segment_size <= number) timeline = entry.timeline;
+  }
+  return {timeline, number};
+}
+
+std::vector<SegmentName> joined_segments(const postgres::TimelineHistory& history,
+                                         const std::vector<repository::WalRange>& ranges, uint32_t segment_size) {
+  std::vector<SegmentName> names;
+  for (const SegmentRun& run : segments_of(ranges, segment_size)) {
+    for (SegmentName name = run.first; name <= run.last; name = name.next()) {
+      if (names.empty() && name.number > 0) names.push_back(segment_on(history, name.number - 1, segment_size));
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 Result<std::vector<SegmentRun>> missing_segments(repository::WalArchive& archive,
                                                  const std::vector<repository::WalRange>& ranges,
                                                  uint32_t segment_size) {

@@ -28,6 +28,14 @@ struct SegmentRun {
 };
 std::vector<SegmentRun> segments_of(const std::vector<repository::WalRange>& ranges, uint32_t segment_size);
 
+/// The segment of that number on the way to the history's newest timeline.
+SegmentName segment_on(const postgres::TimelineHistory& history, uint64_t number, uint32_t segment_size);
+
+/// The segments of the ranges one by one, and before them the one that leads into the first: what must join.
+/// Requires: the ranges lie on the history.
+std::vector<SegmentName> joined_segments(const postgres::TimelineHistory& history,
+                                         const std::vector<repository::WalRange>& ranges, uint32_t segment_size);
+
 /// What of it the repository lacks, found by listing. Empty: the range is gapless.
 Result<std::vector<SegmentRun>> missing_segments(repository::WalArchive& archive,
                                                  const std::vector<repository::WalRange>& ranges,

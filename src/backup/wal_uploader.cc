@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "postgres/wal/segment_check.h"
 
@@ -43,6 +44,7 @@ Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner&
             "the server's own WAL cannot be replayed past this place: check its disk, and take a new full backup");
   }
   summary.records = scanner.records() - records_before;
+  summary.edges = scanner.reader().edges();
   if (mapper != nullptr) summary.change_map = mapper->finish(scanner.reader().next_record());
   return summary;
 }
@@ -78,6 +80,7 @@ Result<void> WalUploader::add(SegmentName name, ByteView content) {
   job.name = name;
   job.summary = TRY(
       summarize_segment(scanner_, name, content, settings_.segment_size, settings_.change_maps ? &mapper_ : nullptr));
+  if (std::exchange(is_first_, false)) TRY(archive_.expect_to_follow(name, job.summary.edges));
   auto buffer = free_buffers_.pop(stop_);
   if (!buffer || !*buffer) {
     TRY(failure());

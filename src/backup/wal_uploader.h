@@ -38,7 +38,8 @@ class WalUploader {
   ~WalUploader();
 
   /// Copies the segment; waits while all buffers are in use.
-  /// Errors: corrupt or refused when the segment is damaged or not what its name says; what made a worker fail.
+  /// Errors: corrupt or refused when the segment is damaged or not what its name says; conflict when it does not go on
+  /// where the stored one before it ends; what made a worker fail.
   Result<void> add(SegmentName name, ByteView content);
 
   /// The end of the segments that are durable in the repository without a gap; zero before the first.
@@ -71,6 +72,7 @@ class WalUploader {
   std::stop_token stop_;
   postgres::CommitScanner scanner_;
   ChangeMapper mapper_;
+  bool is_first_ = true;  // the next segment: the scanner proves that the others follow each other
   BoundedQueue<Job> jobs_;
   BoundedQueue<Bytes> free_buffers_;
 

@@ -60,6 +60,7 @@ enum class Condition : uint16_t {
   slot_in_use = 1403,
   wal_not_delivered = 1404,
   foreign_timeline = 1405,
+  wal_diverged = 1406,
 
   target_not_covered = 1501,
   target_ambiguous = 1502,

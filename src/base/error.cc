@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/condition.h"
+
 namespace spendsync {
 
 namespace {

@@ -1,14 +1,16 @@
 // What went wrong, told so that a person can act on it and a caller can decide.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "base/condition.h"
-
 namespace spendsync {
+
+/// Complete in base/condition.h, which only those include that name one: a new one would recompile everything.
+enum class Condition : uint16_t;
 
 /// What the caller should do about it. A new kind needs a caller that behaves differently.
 enum class ErrorKind {
@@ -62,7 +64,7 @@ class Error {
   std::string message_;
   std::string hint_;
   std::optional<int> exit_code_;
-  Condition condition_ = Condition::none;
+  Condition condition_{};  // none
   int os_error_ = 0;
 };
 

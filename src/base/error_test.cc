@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/condition.h"
 #include "base/testing.h"
 
 namespace spendsync {

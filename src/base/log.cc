@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/time.h"

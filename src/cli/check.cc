@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/process_identity.h"
 #include "cli/check_backups.h"
+#include "cli/check_history.h"
 #include "cli/check_host.h"
 #include "cli/check_server.h"
 #include "cli/check_space.h"
@@ -186,6 +187,8 @@ class Check {
                       .pg_wal_free_bytes = pg_wal_free_bytes(),
                       .has_backups = state_ && !state_->inventory->backups.empty()};
     report_.add(judge_server(facts));
+    bool same_server = repository_ && repository_->identity().system_identifier == server_->system_identifier;
+    if (same_server) report_.add(check_history(*repository_, *connection_, *server_, process_.stop));
   }
 
   /// pg_hba.conf treats these connections by rules of their own.

@@ -80,6 +80,12 @@ CheckItem judge_gap(const BackupFacts& facts) {
                             format_utc(*facts.restorable_until));
     item.fix = "spendsync-backup backup full";
     item.exit_code = kObjectiveMissed;
+  } else if (facts.broken_wal) {
+    item.verdict = Verdict::problem;
+    item.what =
+        fmt::format("{}: nothing after {} can be restored", *facts.broken_wal, format_utc(*facts.restorable_until));
+    item.fix = "spendsync-backup backup full";
+    item.exit_code = kObjectiveMissed;
   }
   return item;
 }

@@ -37,6 +37,7 @@ struct BackupFacts {
   std::optional<WalLag> lag;
   std::vector<std::string> damaged;        // "label: why", chain findings
   std::optional<std::string> missing_wal;  // the first segment of the newest backup's way that is not there
+  std::optional<std::string> broken_wal;   // why what follows on that way is no part of it
   std::optional<Timestamp> newest_record;  // the latest moment that any record states
   size_t unfinished = 0;
 };

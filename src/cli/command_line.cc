@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/condition.h"
 #include "cli/command_tree.h"
 #include "config/scalars.h"
 
@@ -294,6 +295,13 @@ void add_groups(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto* slot = app.add_subcommand("slot", "the replication slot that keeps WAL until it is stored");
   slot->require_subcommand(1);
   add_plain<SlotDropOptions>(*slot, "drop", "remove the slot from the server", chosen);
+  auto* timeline = app.add_subcommand("timeline", "the server's timeline");
+  timeline->require_subcommand(1);
+  auto fork = std::make_shared<TimelineForkOptions>();
+  auto* fork_command = timeline->add_subcommand(
+      "fork", "part a server that was put back to an earlier state from the WAL that was archived before");
+  fork_command->add_flag("--yes", fork->yes, "do not ask for the cluster's name to be typed");
+  fork_command->callback([fork, &chosen] { chosen = *fork; });
   auto* config = app.add_subcommand("config", "backup-config.yml");
   config->require_subcommand(1);
   add_plain<ConfigValidateOptions>(*config, "validate", "check it; every finding with file:line:column", chosen);

@@ -127,6 +127,9 @@ struct KeysImportKitOptions {
   std::optional<std::string> typed;  // else stdin
 };
 struct SlotDropOptions {};
+struct TimelineForkOptions {
+  bool yes = false;
+};
 struct ConfigValidateOptions {};
 struct ConfigShowOptions {};
 struct ConfigSchemaOptions {};
@@ -151,8 +154,8 @@ using CommandOptions =
     std::variant<BackupOptions, ClusterAdoptOptions, ListOptions, RestoreOptions, ExportOptions, VerifyOptions,
                  ExpireOptions, PinOptions, UnpinOptions, WalPushOptions, WalGetOptions, InitOptions, CheckOptions,
                  StatusOptions, KeysListOptions, KeysRewrapOptions, KeysKitOptions, KeysImportKitOptions,
-                 SlotDropOptions, ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions, DrTestOptions,
-                 ExplainOptions, CompletionOptions, ManOptions, DemoOptions>;
+                 SlotDropOptions, TimelineForkOptions, ConfigValidateOptions, ConfigShowOptions, ConfigSchemaOptions,
+                 DrTestOptions, ExplainOptions, CompletionOptions, ManOptions, DemoOptions>;
 
 struct Invocation {
   GlobalOptions global;

@@ -27,6 +27,7 @@ Result<int> run_keys_rewrap(const Process& process, const KeysRewrapOptions& opt
 Result<int> run_keys_kit(const Process& process, const KeysKitOptions& options);
 Result<int> run_keys_import_kit(const Process& process, const KeysImportKitOptions& options);
 Result<int> run_slot_drop(const Process& process);
+Result<int> run_timeline_fork(const Process& process, const TimelineForkOptions& options);
 Result<int> run_config_validate(const Process& process);
 Result<int> run_config_show(const Process& process);
 Result<int> run_config_schema(const Process& process);

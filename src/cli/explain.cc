@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 

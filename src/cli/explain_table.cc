@@ -1,4 +1,5 @@
 // The text of every code. One place for people to read and correct.
+#include "base/condition.h"
 #include "cli/explain.h"
 
 namespace spendsync::cli {
@@ -167,6 +168,13 @@ constexpr Explanation kExplanations[] = {
      "WAL was offered that forked off before WAL which the repository holds.",
      "A restored copy archives into the original's repository.",
      "Set `archive_mode = off` on the copy, or give it a repository of its own."},
+    {Condition::wal_diverged, "the repository's WAL is another history's",
+     "Under the same names, on the same timeline, the repository holds WAL that this server has not written, or the "
+     "server is behind the end of it. Nothing was stored, and the slot was not moved.",
+     "The server was put back to an earlier state (a snapshot of its volume or virtual machine, a copied directory); a "
+     "copy of it archives here too.",
+     "If this server is the one to go on with: `timeline fork`, then `backup full`. If it is the copy: set "
+     "`archive_mode = off` on it, or give it a repository of its own."},
     {Condition::target_not_covered, "that moment cannot be restored",
      "No backup and WAL lead there; the nearest moments are in the hint.",
      "It lies before the first backup, after the last stored WAL, or in a gap.",

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "base/condition.h"
 #include "cli/exit_code.h"
 #include "cli/new_file.h"
 #include "cli/sandbox.h"

@@ -1,5 +1,6 @@
 #include "cli/key_wiring.h"
 
+#include "base/condition.h"
 #include "base/process_identity.h"
 #include "cli/exit_code.h"
 #include "cli/passphrase.h"

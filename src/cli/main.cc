@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 
+#include "base/condition.h"
 #include "base/process_identity.h"
 #include "base/signals.h"
 #include "cli/command_line.h"
@@ -90,6 +91,9 @@ Named command_of(const Process& process, const CommandOptions& command) {
                                },
                                [&](const SlotDropOptions&) {
                                  return Named{"slot drop", [&] { return run_slot_drop(process); }};
+                               },
+                               [&](const TimelineForkOptions& o) {
+                                 return Named{"timeline fork", [&] { return run_timeline_fork(process, o); }};
                                },
                                [&](const ConfigValidateOptions&) {
                                  return Named{"config validate", [&] { return run_config_validate(process); }};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/condition.h"
+
 namespace spendsync::cli {
 
 void Output::line(const std::string& text) const {

@@ -1,4 +1,5 @@
 // spendsync-backup pin LABEL [reason]; spendsync-backup unpin LABEL
+#include "base/condition.h"
 #include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"

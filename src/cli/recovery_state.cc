@@ -82,6 +82,7 @@ BackupFacts backup_facts(const RecoveryState& state, const config::Config& confi
   if (state.best->missing) {
     facts.missing_wal = state.best->missing->file_name(state.segment_size);
   }
+  if (state.best->broken) facts.broken_wal = state.best->broken->describe(state.segment_size);
   return facts;
 }
 

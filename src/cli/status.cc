@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/check_history.h"
 #include "cli/check_server.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -20,14 +21,15 @@ using monitoring::Verdict;
 struct ServerView {
   std::optional<postgres::ServerInfo> info{};
   std::optional<postgres::SlotState> slot{};
-  std::vector<CheckItem> slot_items{};  // server.slot, server.archiver
+  std::vector<CheckItem> slot_items{};  // server.slot, server.archiver, server.history
   std::string unreachable{};            // why it cannot be asked; empty: it can
 };
 
 bool concerns_status(const CheckItem& item) { return item.name == "server.slot" || item.name == "server.archiver"; }
 
-Result<ServerView> ask(postgres::Connection& connection, const config::Config& config, bool has_backups,
-                       std::stop_token stop) {
+/// `repository`: null where there is none yet.
+Result<ServerView> ask(postgres::Connection& connection, const config::Config& config,
+                       repository::Repository* repository, bool has_backups, std::stop_token stop) {
   ServerView view;
   view.info = TRY(postgres::read_server_info(connection));
   view.slot = TRY(postgres::find_slot(connection, config.database.slot));
@@ -40,15 +42,18 @@ Result<ServerView> ask(postgres::Connection& connection, const config::Config& c
   for (auto& item : judge_server(facts)) {
     if (concerns_status(item)) view.slot_items.push_back(std::move(item));
   }
+  bool same_server = repository && repository->identity().system_identifier == view.info->system_identifier;
+  if (same_server) view.slot_items.push_back(check_history(*repository, connection, *view.info, stop));
   return view;
 }
 
-ServerView look_at_server(const Wiring& wiring, bool has_backups, std::stop_token stop) {
+ServerView look_at_server(const Wiring& wiring, repository::Repository* repository, bool has_backups,
+                          std::stop_token stop) {
   auto settings = wiring.connection();
   settings.connect_timeout = std::chrono::seconds(5);
   auto connection = postgres::Connection::open(settings, stop);
   if (!connection) return {.unreachable = connection.error().message()};
-  auto view = ask(*connection, wiring.config(), has_backups, stop);
+  auto view = ask(*connection, wiring.config(), repository, has_backups, stop);
   if (!view) return {.unreachable = view.error().message()};
   return *std::move(view);
 }
@@ -109,7 +114,7 @@ Result<Status> look(const Process& process, Wiring::Examination& found) {
   if (repository) {
     status.state = TRY(read_recovery_state(*repository, wiring.config().schedules.timezone, process.stop));
   }
-  status.server = look_at_server(wiring, !status.state.inventory->backups.empty(), process.stop);
+  status.server = look_at_server(wiring, repository.get(), !status.state.inventory->backups.empty(), process.stop);
   if (process.stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
   const auto now = process.clock.now();
   const auto& info = status.server.info;
@@ -147,7 +152,10 @@ std::string describe_restorable(const Status& status) {
   if (!status.state.best) return "nothing";
   const auto& best = *status.state.best;
   return fmt::format("until {} ({}), timeline {}, {}", format_utc(best.until), ago(best.until, status.facts.now),
-                     best.timeline.value, best.missing ? "WAL IS MISSING after that" : "no gap");
+                     best.timeline.value,
+                     best.missing  ? "WAL IS MISSING after that"
+                     : best.broken ? "WHAT FOLLOWS IS ANOTHER HISTORY'S WAL"
+                                   : "no gap");
 }
 
 std::string describe_server(const Status& status) {
@@ -226,7 +234,8 @@ Json to_json(const Status& status, const config::Config& config) {
     json.set("recovery_seconds", std::chrono::duration<double>(verdict.recovery).count());
     json.set("recovery_basis", verdict.measured ? "measured" : "estimated").set("recovery_because", verdict.basis);
     json.set("restorable_until", format_utc(status.state.best->until));
-    json.set("timeline", status.state.best->timeline.value).set("gap", status.state.best->missing.has_value());
+    json.set("timeline", status.state.best->timeline.value)
+        .set("gap", status.state.best->missing || status.state.best->broken);
     json.set("backup", status.state.best->backup->label.text());
   }
   json.set("rpo_seconds", int64_t{config.objectives.rpo.count()});

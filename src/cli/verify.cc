@@ -1,6 +1,7 @@
 // spendsync-backup verify <type> <date>
 #include <fmt/format.h>
 
+#include "base/condition.h"
 #include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"

@@ -1,6 +1,7 @@
 // spendsync-backup wal get %f %p
 #include "restore/wal_get.h"
 
+#include "base/condition.h"
 #include "cli/commands.h"
 
 namespace spendsync::cli {

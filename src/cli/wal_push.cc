@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backup/archive_backlog.h"
 #include "base/worker_group.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -27,11 +28,19 @@ Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& o
   return backup::push_wal_file(archive, opened->identity(), request);
 }
 
+/// Our standard error is in PostgreSQL's log: whoever reads why archiving fails must see how long there is time.
+void warn_of_backlog(const Process& process, const std::string& path) {
+  auto slash = path.rfind('/');
+  auto backlog = backup::read_archive_backlog(slash == std::string::npos ? "." : path.substr(0, slash));
+  if (backlog && backlog->segments > 0) process.log.warning(backlog->describe());
+}
+
 }  // namespace
 
 Result<int> run_wal_push(const Process& process, const WalPushOptions& options) {
   const auto outcome = push(process, options);
   if (!outcome) {
+    warn_of_backlog(process, options.path);
     // PostgreSQL writes our standard error into its log; the exit code keeps the segment and has it pushed again.
     return Error(outcome.error())
         .with_context("pushing " + options.path)

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/condition.h"
 #include "base/worker_group.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/condition.h"
+
 namespace spendsync::config {
 namespace {
 

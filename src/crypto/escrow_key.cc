@@ -8,6 +8,7 @@
 
 #include <optional>
 
+#include "base/condition.h"
 #include "crypto/escrow_seal.h"
 
 namespace spendsync::crypto {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
 #include "crypto/digest.h"
 #include "crypto/gcm.h"
 #include "crypto/secret_file.h"

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/condition.h"
 #include "base/secret.h"
 
 namespace spendsync::crypto {

@@ -10,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "base/condition.h"
 #include "base/stop_event.h"
 #include "postgres/libpq.h"
 #include "postgres/pq_error.h"

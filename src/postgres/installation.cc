@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/subprocess.h"
 

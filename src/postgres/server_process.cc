@@ -10,6 +10,7 @@
 #include <array>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/file.h"
 #include "postgres/libpq.h"
 #include "postgres/postmaster_pid.h"

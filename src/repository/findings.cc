@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
+
 namespace spendsync::repository {
 
 void Findings::add(std::string key, ErrorKind kind, std::string what) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "crypto/wrapped_key.h"

@@ -1,6 +1,7 @@
 // Opening and creating: `repository`, the first keys, `identity`, in that order (docs/format/repository.md).
 #include <algorithm>
 
+#include "base/condition.h"
 #include "base/json.h"
 #include "base/time.h"
 #include "crypto/digest.h"

@@ -43,6 +43,13 @@ Result<Lsn> read_lsn(const Json& object, std::string_view name) {
   return *lsn;
 }
 
+Result<std::optional<Lsn>> read_optional_lsn(const Json& object, std::string_view name) {
+  const Json* member = object.find(name);
+  if (member == nullptr || member->is_null()) return std::optional<Lsn>();
+  auto lsn = TRY(read_lsn(object, name));
+  return std::optional(lsn);
+}
+
 Result<TimelineId> read_timeline(const Json& object, std::string_view name) {
   auto value = TRY(read_u32(object, name));
   return TimelineId{value};
@@ -116,6 +123,8 @@ Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_v
   commit.lsn = TRY(read_lsn(*member, "lsn"));
   return std::optional(commit);
 }
+
+Json optional_lsn_json(const std::optional<Lsn>& lsn) { return lsn ? Json(lsn->to_string()) : Json(); }
 
 Json commit_json(const std::optional<CommitPoint>& commit) {
   if (!commit) return Json();

@@ -1,5 +1,7 @@
 #include "repository/sealed_document.h"
 
+#include "base/condition.h"
+
 namespace spendsync::repository {
 
 Result<DocumentSealer> DocumentSealer::create(const crypto::SealContext& context, const crypto::DataKeyPtr& key,

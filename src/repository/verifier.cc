@@ -8,6 +8,7 @@
 #include "repository/interrupted_run.h"
 #include "repository/record_json.h"
 #include "repository/restore_rules.h"
+#include "repository/wal_continuity.h"
 
 namespace spendsync::repository {
 
@@ -326,10 +327,26 @@ Result<void> Verifier::wal_range(const WalRange& range) {
   auto size = repository_.identity().wal_segment_size;
   auto first = SegmentName::containing(range.timeline, range.from, size);
   auto last = SegmentName::ending_at(range.timeline, range.to, size);
-  return in_parallel(last.number - first.number + 1, [&](size_t i) {
+  TRY(in_parallel(last.number - first.number + 1, [&](size_t i) {
     SegmentName name{range.timeline, first.number + i};
     return check_segment(name, std::min(name.end(size), range.to));
-  });
+  }));
+  return check_continuity(first, last);
+}
+
+/// Each may be whole and yet belong to another history than its neighbour.
+Result<void> Verifier::check_continuity(SegmentName first, SegmentName last) {
+  WalContinuity continuity;
+  auto size = repository_.identity().wal_segment_size;
+  for (SegmentName name = first; name <= last; name = name.next()) {
+    if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
+    auto meta = archive_.read_meta(name);
+    if (!meta) continue;  // found already
+    auto found = continuity.add(name, meta->summary.edges);
+    if (found)
+      findings_.add(repository_.layout().segment(name, size).text(), ErrorKind::corrupt, found->describe(size));
+  }
+  return ok();
 }
 
 Result<void> Verifier::check_history(TimelineId timeline) {

@@ -39,6 +39,7 @@ class Verifier {
   Result<void> check_file(const FileEntry& entry, const storage::ObjectKey& manifest_key, FrameReader& reader,
                           const ProvedPacks& own, const ProvedPacks& base);
   Result<void> check_segment(SegmentName name, Lsn needed_until);
+  Result<void> check_continuity(SegmentName first, SegmentName last);
   Result<bool> has_substitute(SegmentName name, Lsn needed_until);
   Result<void> check_wal_object(ObjectType type, const storage::ObjectKey& key);
   Result<void> check_history(TimelineId timeline);

@@ -5,6 +5,7 @@
 #include "repository/content_encoder.h"
 #include "repository/record_json.h"
 #include "repository/sealed_document.h"
+#include "repository/wal_continuity.h"
 
 namespace spendsync::repository {
 
@@ -34,6 +35,9 @@ std::string encode_meta(const WalMeta& meta) {
   json.set("records", meta.summary.records);
   json.set("first_commit", commit_json(meta.summary.first_commit));
   json.set("last_commit", commit_json(meta.summary.last_commit));
+  json.set("first_previous", optional_lsn_json(meta.summary.edges.first_previous));
+  json.set("last_record", optional_lsn_json(meta.summary.edges.last_record));
+  json.set("last_whole", optional_lsn_json(meta.summary.edges.last_whole));
   if (meta.part) {
     auto part = Json::object();
     part.set("from", meta.part->from);
@@ -59,6 +63,9 @@ Result<WalMeta> decode_meta(ByteView text) {
   meta.summary.records = TRY(json.unsigned_integer("records"));
   meta.summary.first_commit = TRY(read_commit(json, "first_commit"));
   meta.summary.last_commit = TRY(read_commit(json, "last_commit"));
+  meta.summary.edges.first_previous = TRY(read_optional_lsn(json, "first_previous"));
+  meta.summary.edges.last_record = TRY(read_optional_lsn(json, "last_record"));
+  meta.summary.edges.last_whole = TRY(read_optional_lsn(json, "last_whole"));
   if (const Json* part = json.find("part")) {
     auto from = TRY(read_u32(*part, "from"));
     auto to = TRY(read_u32(*part, "to"));
@@ -196,6 +203,26 @@ Result<PutOutcome> WalArchive::put_sealed(const Target& target, ByteView content
   return compare_with_stored(target, content);
 }
 
+Result<bool> WalArchive::is_stored_as(SegmentName name, ByteView content) {
+  auto target = TRY(segment_target(name));
+  auto stored = TRY(read_sealed_meta(target));
+  auto meta_key = TRY(repository_.keys().find(stored.meta_key));
+  return stored.size == content.size() && crypto::equal_digests(stored.hmac, content_mac(*meta_key, content));
+}
+
+Result<void> WalArchive::expect_to_follow(SegmentName name, const SegmentEdges& edges) {
+  if (name.number == 0) return ok();
+  SegmentName before{name.timeline, name.number - 1};
+  auto meta = read_meta(before);
+  if (!meta && meta.error().is(ErrorKind::not_found)) return ok();
+  if (!meta) return std::move(meta).error();
+  WalContinuity continuity;
+  continuity.add(before, meta->summary.edges);
+  auto found = continuity.add(name, edges);
+  if (!found) return ok();
+  return wal_diverged(found->describe(segment_size()));
+}
+
 Result<PutOutcome> WalArchive::compare_with_stored(const Target& target, ByteView content) {
   auto stored = TRY(read_sealed_meta(target));
   auto meta_key = TRY(repository_.keys().find(stored.meta_key));
@@ -220,15 +247,16 @@ Result<WalMeta> WalArchive::read_sealed_meta(const Target& target) {
   return open_meta(repository_, target.type, key, bytes);
 }
 
-Result<std::optional<Bytes>> WalArchive::read_change_map(SegmentName name) {
+Result<WalArchive::StoredChangeMap> WalArchive::read_change_map(SegmentName name) {
   auto target = TRY(segment_target(name));
   auto meta = TRY(read_sealed_meta(target));
-  if (meta.map_size == 0) return std::optional<Bytes>();
+  StoredChangeMap stored{meta.summary.edges, std::nullopt};
+  if (meta.map_size == 0) return stored;
   Bytes sealed(meta.map_size);
   TRY_CONTEXT(repository_.store().get_range(target.key, meta.data_offset - meta.map_size, sealed),
               "reading the change map of " + target.key.text());
-  auto map = TRY(open_map(repository_, target.key, sealed));
-  return std::optional(std::move(map));
+  stored.map = TRY(open_map(repository_, target.key, sealed));
+  return stored;
 }
 
 Result<WalArchive::OpenedObject> WalArchive::open_object(ObjectType type, const ObjectKey& key) {

@@ -3,6 +3,8 @@
 
 #include <functional>
 
+#include "base/condition.h"
+#include "base/segment_edges.h"
 #include "repository/codec.h"
 #include "repository/log_record.h"
 
@@ -13,6 +15,7 @@ struct WalSegmentSummary {
   std::optional<CommitPoint> first_commit;
   std::optional<CommitPoint> last_commit;
   uint64_t records = 0;  // 0: not counted
+  SegmentEdges edges;    // of whole segments: what proves that the next one goes on where this one ends
   Bytes change_map;      // of a segment (docs/format/change-maps.md), opaque here; empty: none
 };
 
@@ -61,9 +64,18 @@ class WalArchive {
   /// Proved by size, GCM and HMAC. Errors: not_found when the store proved it absent; corrupt; transient ...
   Result<Bytes> get_segment(SegmentName name);
   Result<bool> exists(SegmentName name);
+  /// Whether the stored segment has this content, by its HMAC: one small range read. Errors: as read_meta.
+  Result<bool> is_stored_as(SegmentName name, ByteView content);
+  /// The segment before `name` on its timeline, where the repository has it, must end where this one goes on.
+  /// Errors: conflict (Condition::wal_diverged) when it does not; those of the store.
+  Result<void> expect_to_follow(SegmentName name, const SegmentEdges& edges);
   /// What put_segment was given as change map, authenticated; nullopt when the segment is stored without one. Two range
   /// reads; needs the meta key alone. Errors: as read_meta.
-  Result<std::optional<Bytes>> read_change_map(SegmentName name);
+  struct StoredChangeMap {
+    SegmentEdges edges;
+    std::optional<Bytes> map;
+  };
+  Result<StoredChangeMap> read_change_map(SegmentName name);
 
   /// "<8 digits>.history". Same outcomes as put_segment.
   Result<PutOutcome> put_history(TimelineId timeline, std::string_view content);

@@ -49,8 +49,8 @@ TEST(WalArchive, KeepsAChangeMapBesideTheContent) {
   MUST(world.archive.put_segment(world.segment(2), content, sample_summary(world.clock)));
   auto reader = world.open_for_reading();
   WalArchive other(*reader, {});
-  EXPECT_EQ(*MUST(other.read_change_map(world.segment(1))), summary.change_map);
-  EXPECT_EQ(MUST(other.read_change_map(world.segment(2))), std::nullopt);
+  EXPECT_EQ(*MUST(other.read_change_map(world.segment(1))).map, summary.change_map);
+  EXPECT_EQ(MUST(other.read_change_map(world.segment(2))).map, std::nullopt);
   EXPECT_KIND(other.read_change_map(world.segment(3)), ErrorKind::not_found);
   EXPECT_EQ(MUST(other.get_segment(world.segment(1))), content);
   EXPECT_EQ(MUST(other.put_segment(world.segment(1), content, {})), PutOutcome::already_identical);

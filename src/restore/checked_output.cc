@@ -11,6 +11,7 @@
 #include <climits>
 #include <optional>
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/worker_group.h"
 

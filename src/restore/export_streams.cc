@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "base/condition.h"
 #include "base/subprocess.h"
 #include "restore/checked_output.h"
 #include "restore/nearest_names.h"

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "repository/backup_reader.h"
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/time.h"
 #include "postgres/control_file.h"

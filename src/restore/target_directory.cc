@@ -10,6 +10,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/condition.h"
 #include "base/process_identity.h"
 #include "base/time.h"
 #include "postgres/control_file.h"

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
+
 namespace spendsync::restore {
 
 using postgres::RecoveryTarget;
@@ -208,7 +210,8 @@ Result<std::optional<RecoveryWindow>> TargetResolution::window(const Summary& ba
   auto reach = wal_.reach(path, backup.stop.lsn);
   bool own = backup.stop.timeline == timeline;
   if (!own && reach.end <= path.fork()) return nothing;
-  RecoveryWindow window{&backup, timeline, backup.stopped, {}, std::max(reach.end, backup.stop.lsn), reach.missing};
+  RecoveryWindow window{&backup,       timeline,    backup.stopped, {}, std::max(reach.end, backup.stop.lsn),
+                        reach.missing, reach.broken};
   if (!own) {
     auto before_fork = TRY(wal_.last_commit(path, backup.stop.lsn, path.fork()));
     if (before_fork) window.from = std::max(window.from, before_fork->time);

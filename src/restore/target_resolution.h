@@ -41,10 +41,11 @@ struct ResolvedTarget {
 struct RecoveryWindow {
   const repository::ManifestSummary* backup = nullptr;
   TimelineId timeline;
-  Timestamp from;                      // the backup's end, or the fork where that is later
-  Timestamp until;                     // the last moment that is covered
-  Lsn end;                             // of gapless WAL
-  std::optional<SegmentName> missing;  // later WAL of this timeline exists, behind this segment
+  Timestamp from;                                // the backup's end, or the fork where that is later
+  Timestamp until;                               // the last moment that is covered
+  Lsn end;                                       // of gapless WAL
+  std::optional<SegmentName> missing;            // later WAL of this timeline exists, behind this segment
+  std::optional<repository::WalBreak> broken{};  // what follows was written by another history
 };
 
 /// One resolution. One thread. All it is given outlives it.

@@ -100,6 +100,20 @@ Result<void> add_partial(repository::WalArchive& archive, WalInventory& inventor
   return {};
 }
 
+/// Within a timeline, whoever stores a segment looks at the one before it. A fork is taken as it comes: a server that
+/// had been put back to an earlier state goes on with a timeline of its own, and what is stored of the parent's WAL is
+/// then not what led to it.
+Result<void> find_broken_forks(repository::WalArchive& archive, WalInventory& inventory, std::stop_token stop) {
+  for (const auto& [timeline, history] : inventory.histories) {
+    WalPath path(history, inventory.segment_size);
+    uint64_t number = path.fork().value / inventory.segment_size;
+    if (number == 0) continue;
+    auto breaks = TRY(repository::find_breaks(archive, {path.at(number - 1), path.at(number)}, stop));
+    std::ranges::copy(breaks, std::back_inserter(inventory.breaks));
+  }
+  return {};
+}
+
 WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory) {
   WalReads reads;
   reads.summary = [&archive, inventory](SegmentName name) -> Result<WalSegmentSummary> {
@@ -153,6 +167,7 @@ Result<WalCoverage> WalCoverage::load(repository::WalArchive& archive, const rep
   for (const auto& [timeline, history] : inventory.histories) {
     if (!inventory.segments.contains(timeline)) TRY(add_partial(archive, inventory, timeline));
   }
+  TRY(find_broken_forks(archive, inventory, stop));
   auto reads = reads_of(archive, inventory);
   return WalCoverage(std::move(inventory), std::move(reads));
 }
@@ -179,7 +194,16 @@ bool WalCoverage::is_there(SegmentName name) const {
 WalCoverage::Reach WalCoverage::reach(const WalPath& path, Lsn from) const {
   uint64_t number = from.value / inventory_.segment_size;
   bool any = false;
+  std::optional<repository::WalBreak> broken;
   while (range_with(inventory_, path.at(number)) != nullptr) {
+    auto joins = [&](const repository::WalBreak& known) {
+      return known.after == path.at(number) && known.before == path.at(number - 1);
+    };
+    auto known = std::ranges::find_if(inventory_.breaks, joins);
+    if (any && known != inventory_.breaks.end()) {
+      broken = *known;
+      break;
+    }
     any = true;
     SegmentName here = path.at(number);
     // A whole range at once, as far as the path stays on this timeline.
@@ -190,7 +214,8 @@ WalCoverage::Reach WalCoverage::reach(const WalPath& path, Lsn from) const {
     }
     number = last + 1;
   }
-  Reach reach{any ? SegmentName{path.timeline(), number}.start(inventory_.segment_size) : from, std::nullopt};
+  Reach reach{any ? SegmentName{path.timeline(), number}.start(inventory_.segment_size) : from, std::nullopt, broken};
+  if (broken) return reach;
   if (const auto* partial = partial_with(inventory_, path.at(number))) reach.end = std::max(reach.end, partial->end);
   for (const auto& entry : path.history().entries) {
     auto ranges = inventory_.segments.find(entry.timeline);

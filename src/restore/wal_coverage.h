@@ -10,6 +10,7 @@
 #include "postgres/wal/commit_scanner.h"
 #include "postgres/wal/timeline_history.h"
 #include "repository/wal_archive.h"
+#include "repository/wal_continuity.h"
 
 namespace spendsync::restore {
 
@@ -27,7 +28,8 @@ struct WalInventory {
   std::map<TimelineId, std::vector<repository::SegmentRange>> segments;  // gapless ranges, ascending
   std::map<TimelineId, postgres::TimelineHistory> histories;             // of the timelines that have a file
   std::map<TimelineId, PartialSegment> partials;                         // right behind the last whole segment
-  std::vector<std::string> warnings;                                     // .partial files that cannot be read
+  std::vector<repository::WalBreak> breaks;  // where a timeline begins that does not go on where its parent's WAL ends
+  std::vector<std::string> warnings;         // .partial files that cannot be read
 };
 
 /// How WAL is looked into. Functions, so that resolution is tested without a server's WAL.
@@ -76,8 +78,9 @@ class WalCoverage {
 
   /// How far the path is there without a gap.
   struct Reach {
-    Lsn end;                             // of the last segment or partial one; `from` itself when none is there
-    std::optional<SegmentName> missing;  // the first that is not there although later ones of the path are
+    Lsn end;                                     // of the last segment or partial one; `from` itself when none is there
+    std::optional<SegmentName> missing;          // the first that is not there although later ones of the path are
+    std::optional<repository::WalBreak> broken;  // what comes next is there and was written by another history
   };
   Reach reach(const WalPath& path, Lsn from) const;
   /// Stored bytes of the segments that hold [from, to), about.

@@ -7,6 +7,7 @@
 #include <stop_token>
 
 #include "base/bytes.h"
+#include "base/condition.h"
 #include "base/types.h"
 #include "storage/object_key.h"
 

@@ -38,6 +38,7 @@ struct WalRecordReader::State {
   Lsn end_of_records;
   Lsn skip_until;  // records that end here or before were delivered from the parent timeline
   uint64_t records = 0;
+  SegmentEdges edges;
   std::string end_reason;
   Lsn end_position;
 
@@ -78,6 +79,8 @@ struct WalRecordReader::State {
   std::string_view header_fault(ByteView header, Lsn start) const;
   Result<void> deliver(WalRecord record);
   WalRecord describe(ByteView header, Lsn start) const;
+  bool begins_here(Lsn start) const { return start >= segment.start(settings.segment_size); }
+  void note_begin(ByteView header, Lsn start);
 };
 
 Result<void> WalRecordReader::State::begin_segment(SegmentName name, ByteView bytes) {
@@ -102,6 +105,7 @@ Result<void> WalRecordReader::State::begin_segment(SegmentName name, ByteView by
     end_reason.clear();
     end_position = {};
   }
+  edges = {};
   last_segment = name;
   last_was_whole = bytes.size() == settings.segment_size;
   segment = name;
@@ -239,6 +243,7 @@ void WalRecordReader::State::start_long_record(uint32_t size) {
       return;
     }
   }
+  note_begin(bytes, here());
   record_start = here();
   record_size = size;
   record_have = bytes.size();
@@ -315,7 +320,25 @@ WalRecord WalRecordReader::State::describe(ByteView header, Lsn start) const {
   return record;
 }
 
+/// `header` may be cut by the end of the page.
+void WalRecordReader::State::note_begin(ByteView header, Lsn start) {
+  constexpr size_t kPreviousOffset = 8;
+  bool is_first = !edges.last_record;
+  if (is_first && header.size() >= kPreviousOffset + sizeof(uint64_t)) {
+    edges.first_previous = Lsn{load<uint64_t>(header, kPreviousOffset)};
+  }
+  edges.last_record = start;
+}
+
 Result<void> WalRecordReader::State::deliver(WalRecord record) {
+  if (begins_here(record.start)) {
+    // One whose header was cut by a page's end has been noted without it.
+    if (!edges.first_previous && (!edges.last_record || *edges.last_record == record.start)) {
+      edges.first_previous = record.previous;
+    }
+    edges.last_record = record.start;
+    edges.last_whole = record.start;
+  }
   if (record.is(XlogRecordType::switch_segment)) {
     // The rest of the segment holds nothing.
     record.end = segment.end(settings.segment_size);
@@ -359,5 +382,6 @@ Lsn WalRecordReader::next_record() const {
   return state_->phase == State::Phase::at_record ? state_->end_of_records : Lsn{};
 }
 uint64_t WalRecordReader::records() const { return state_->records; }
+const SegmentEdges& WalRecordReader::edges() const { return state_->edges; }
 
 }  // namespace spendsync::postgres

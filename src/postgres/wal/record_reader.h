@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/segment_edges.h"
 #include "postgres/wal/record.h"
 
 namespace spendsync::postgres {
@@ -49,6 +50,8 @@ class WalRecordReader {
   /// while no record was found, and after the end of WAL.
   Lsn next_record() const;
   uint64_t records() const;
+  /// Of the segment that was fed last, as far as it was read.
+  const SegmentEdges& edges() const;
 
  private:
   struct State;

@@ -276,5 +276,67 @@ TEST(WalRecordReader, PassesOnTheVisitorsError) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST(WalRecordReader, SaysHowASegmentJoinsOnToItsNeighbours) {
+  WalBuilder builder;
+  std::vector<Lsn> starts;
+  while (builder.position() < Lsn{7u << 20}) starts.push_back(builder.fill(starts.size() * 37 % 20011 + 1));
+  std::optional<Lsn> last;
+  for (uint64_t number = 3; number <= 6; ++number) {
+    WalRecordReader reader = reader_of(builder);  // sees this segment alone
+    std::vector<Seen> seen;
+    ASSERT_OK(reader.feed(builder.name(number), builder.segment(number), collect(seen)));
+    SegmentEdges edges = reader.edges();
+    if (last) {
+      EXPECT_EQ(edges.first_previous, last) << number;
+    }
+    auto begins_after = std::ranges::upper_bound(starts, Lsn{((number + 1) << 20) - 1});
+    ASSERT_NE(begins_after, starts.begin());
+    last = *std::prev(begins_after);
+    EXPECT_EQ(edges.last_record, last) << number;
+    EXPECT_EQ(edges.last_whole, seen.back().start) << number;
+  }
+}
+
+TEST(WalRecordReader, JoinsTheSegmentBehindASwitchToTheSwitch) {
+  WalBuilder builder;
+  builder.fill(100);
+  Lsn switched = builder.switch_segment();
+  builder.fill(100);
+  WalRecordReader reader = reader_of(builder);
+  std::vector<Seen> seen;
+  ASSERT_OK(reader.feed(builder.name(3), builder.segment(3), collect(seen)));
+  EXPECT_EQ(reader.edges().last_record, switched);
+  EXPECT_EQ(reader.edges().last_whole, switched);
+  ASSERT_OK(reader.feed(builder.name(4), builder.segment(4), collect(seen)));
+  EXPECT_EQ(reader.edges().first_previous, switched);
+}
+
+TEST(WalRecordReader, JoinsASegmentBehindACrashToTheLastWholeRecord) {
+  WalBuilder builder;
+  while (builder.position().value + 3000 < (4u << 20)) builder.fill(2000);
+  Lsn whole = builder.last_record();
+  builder.crash_in_record(20000);
+  builder.append({.info = 0xD0, .main_data = std::string(16, '\0')});
+  WalRecordReader reader = reader_of(builder);
+  std::vector<Seen> seen;
+  ASSERT_OK(reader.feed(builder.name(3), builder.segment(3), collect(seen)));
+  EXPECT_GT(reader.edges().last_record, whole);
+  EXPECT_EQ(reader.edges().last_whole, whole);
+  ASSERT_OK(reader.feed(builder.name(4), builder.segment(4), collect(seen)));
+  EXPECT_EQ(reader.edges().first_previous, whole);
+}
+
+TEST(WalRecordReader, ASegmentInsideOneRecordHasNoEdges) {
+  WalBuilder builder;
+  builder.fill(3u << 20);
+  WalRecordReader reader = reader_of(builder);
+  std::vector<Seen> seen;
+  ASSERT_OK(reader.feed(builder.name(3), builder.segment(3), collect(seen)));
+  EXPECT_TRUE(reader.edges().last_record);
+  EXPECT_FALSE(reader.edges().last_whole);
+  ASSERT_OK(reader.feed(builder.name(4), builder.segment(4), collect(seen)));
+  EXPECT_EQ(reader.edges(), SegmentEdges{});
+}
+
 }  // namespace
 }  // namespace spendsync::postgres

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/condition.h"
 #include "storage/directory/directory_listing.h"
 #include "storage/directory/directory_tree.h"
 #include "storage/directory/unnamed_file.h"

@@ -7,6 +7,8 @@
 #include <ctime>
 #include <vector>
 
+#include "base/condition.h"
+
 namespace spendsync::storage {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "storage/testing/memory_store.h"
 
+#include "base/condition.h"
+
 namespace spendsync::storage {
 namespace {
 

@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "base/condition.h"
 #include "base/testing.h"
 #include "storage/object_store.h"
 

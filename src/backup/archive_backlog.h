@@ -1,0 +1,26 @@
+// WAL that waits to be archived, and how long the disk will hold it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace spendsync::backup {
+
+/// PostgreSQL keeps every segment that archive_command has not taken: archive_status/<segment>.ready says so.
+struct ArchiveBacklog {
+  uint64_t segments = 0;                           // that wait
+  uint64_t bytes = 0;                              // of those
+  uint64_t free_bytes = 0;                         // of the file system of pg_wal
+  std::optional<std::chrono::seconds> until_full;  // at the rate at which they have come; empty: not known yet
+  /// "3 segments wait in pg_wal (48.0 MiB), which has 1.2 GiB free: full in about 2 h"
+  std::string describe() const;
+};
+
+/// Errors: those of reading the directory.
+Result<ArchiveBacklog> read_archive_backlog(const std::string& wal_directory);
+
+}  // namespace spendsync::backup

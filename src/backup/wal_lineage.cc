@@ -1,0 +1,117 @@
+#include "backup/wal_lineage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backup/segment_file.h"
+#include "base/file.h"
+#include "postgres/wal/record_reader.h"
+#include "postgres/wal/segment_check.h"
+#include "repository/wal_continuity.h"
+
+namespace spendsync::backup {
+
+namespace {
+
+std::optional<SegmentName> newest_of(const std::vector<repository::SegmentRange>& ranges) {
+  if (ranges.empty()) return std::nullopt;
+  return ranges.back().last;
+}
+
+}  // namespace
+
+bool holds_same_records(SegmentName name, ByteView stored, ByteView other, uint32_t segment_size, int major_version) {
+  if (stored.size() != other.size()) return false;
+  postgres::WalRecordReader reader({.segment_size = segment_size, .major_version = major_version});
+  Lsn last_end = name.end(segment_size);
+  auto note_switch = [&](const postgres::WalRecord& record) -> Result<void> {
+    if (record.is(postgres::XlogRecordType::switch_segment)) last_end = Lsn{record.start.value + record.size};
+    return {};
+  };
+  // What cannot be read to its end is compared as a whole.
+  auto read = reader.feed(name, stored, note_switch);
+  size_t meaningful = !read || reader.at_end() ? stored.size() : last_end.value - name.start(segment_size).value;
+  return std::ranges::equal(stored.first(meaningful), other.first(meaningful));
+}
+
+Result<void> WalLineage::expect_not_behind(postgres::Connection& control, TimelineId timeline, std::stop_token stop) {
+  auto insert_position = [&]() -> Result<Lsn> {
+    auto text = TRY(control.query_value("SELECT pg_catalog.pg_current_wal_insert_lsn()::text", {}, stop));
+    return Lsn::parse(text);
+  };
+  Lsn server = TRY(insert_position());
+  SegmentName first = SegmentName::containing(timeline, server, settings_.segment_size);
+  SegmentName last{timeline, UINT64_MAX / settings_.segment_size};
+  auto beyond = TRY(archive_.segments_between(first, last));
+  auto newest = newest_of(beyond);
+  if (!newest) return {};
+  // It goes on writing and archiving meanwhile: what was listed was complete by then.
+  server = TRY(insert_position());
+  Lsn archived_end = newest->end(settings_.segment_size);
+  if (server >= archived_end) return {};
+  return repository::wal_diverged(
+      fmt::format("the repository holds WAL of timeline {} up to {} ({}), and the server is only at {}", timeline.value,
+                  archived_end.to_string(), newest->file_name(settings_.segment_size), server.to_string()));
+}
+
+Result<void> WalLineage::compare(TimelineId timeline, Lsn from, Lsn until, std::stop_token stop) {
+  uint64_t below = until.value / settings_.segment_size;
+  auto local = TRY(local_segments(timeline, below));
+  if (local.empty()) return {};
+  auto stored = TRY(archive_.segments_between(local.front(), local.back()));
+  auto is_stored = [&](SegmentName name) {
+    return std::ranges::any_of(stored, [&](const auto& range) { return range.first <= name && name <= range.last; });
+  };
+  std::erase_if(local, [&](SegmentName name) { return !is_stored(name); });
+  uint64_t first = from.value / settings_.segment_size;
+  std::optional<SegmentName> differs;
+  // Newest first: where histories have parted, they do not meet again.
+  for (auto name = local.rbegin(); name != local.rend(); ++name) {
+    if (name != local.rbegin() && !differs && name->number < first) break;
+    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while comparing WAL with the server's");
+    bool same = TRY(is_same(*name));
+    if (same && differs) break;
+    if (!same) differs = *name;
+  }
+  if (!differs) return {};
+  return repository::wal_diverged(
+      fmt::format("from WAL segment {} on the repository holds other WAL than the server's {} does",
+                  differs->file_name(settings_.segment_size), settings_.wal_directory));
+}
+
+/// Ascending; those whose first page is what the name says. Files that the server has recycled carry future names.
+Result<std::vector<SegmentName>> WalLineage::local_segments(TimelineId timeline, uint64_t below) const {
+  std::vector<SegmentName> segments;
+  auto names = list_directory(settings_.wal_directory);
+  if (!names) {
+    bool elsewhere = names.error().is(ErrorKind::not_found) || names.error().is(ErrorKind::denied);
+    if (settings_.wal_directory.empty() || elsewhere) return segments;
+    return std::move(names).error();
+  }
+  for (const auto& file_name : *names) {
+    if (classify_wal_file(file_name) != WalFileKind::segment) continue;
+    auto name = SegmentName::parse(file_name, settings_.segment_size);
+    if (name && name->timeline == timeline && name->number < below) segments.push_back(*name);
+  }
+  std::ranges::sort(segments);
+  return segments;
+}
+
+/// True also where the file has gone or was taken for later WAL meanwhile: then it says nothing.
+Result<bool> WalLineage::is_same(SegmentName name) {
+  auto path = settings_.wal_directory + "/" + name.file_name(settings_.segment_size);
+  auto file = SegmentFile::read(path, settings_.segment_size);
+  if (!file && file.error().is(ErrorKind::not_found)) return true;
+  if (!file) return std::move(file).error();
+  postgres::SegmentExpectation expected{name, settings_.segment_size, settings_.system_identifier,
+                                        settings_.major_version};
+  if (!postgres::check_segment_beginning(file->content(), expected)) return true;
+  bool identical = TRY(archive_.is_stored_as(name, file->content()));
+  ++compared_;
+  if (identical) return true;
+  auto stored = TRY(archive_.get_segment(name));
+  return holds_same_records(name, stored, file->content(), settings_.segment_size, settings_.major_version);
+}
+
+}  // namespace spendsync::backup
