@@ -1,5 +1,7 @@
 #include "postgres/recovery_progress.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <vector>
 
@@ -9,13 +11,23 @@
 namespace spendsync::postgres {
 namespace {
 
-constexpr const char* kProgressSql =
-    "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,"
-    " coalesce(pg_last_wal_replay_lsn(), '0/0'),"
-    " (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000000)::bigint,"
-    " CASE WHEN pg_is_in_recovery() THEN greatest(c.timeline_id, r.min_recovery_end_timeline)::bigint"
-    "  ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END"
-    " FROM pg_control_checkpoint() c, pg_control_recovery() r";
+constexpr int kPauseStateSince = 14;
+
+std::string progress_sql(int major_version) {
+  // Before 14 a server that cannot go on ends, and whether a pause that was asked for has begun is not told.
+  const char* paused =
+      major_version >= kPauseStateSince
+          ? "CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() = 'paused' ELSE false END"
+          : "false";
+  return fmt::format(
+      "SELECT pg_is_in_recovery(), {},"
+      " coalesce(pg_last_wal_replay_lsn(), '0/0'),"
+      " (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000000)::bigint,"
+      " CASE WHEN pg_is_in_recovery() THEN greatest(c.timeline_id, r.min_recovery_end_timeline)::bigint"
+      "  ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END"
+      " FROM pg_control_checkpoint() c, pg_control_recovery() r",
+      paused);
+}
 
 /// Takes `prefix` off the front of `text`.
 bool take(std::string_view& text, std::string_view prefix) {
@@ -116,7 +128,7 @@ std::optional<std::string_view> message_of(std::string_view line, std::string_vi
 }  // namespace
 
 Result<RecoveryProgress> read_recovery_progress(Connection& connection) {
-  auto rows = TRY(connection.query(kProgressSql, {}));
+  auto rows = TRY(connection.query(progress_sql(connection.server_major()), {}));
   auto row = TRY(RowReader::single(rows, 5));
   RecoveryProgress progress;
   progress.in_recovery = TRY(row.boolean());
@@ -141,6 +153,30 @@ RecoveryOutcome parse_recovery_log(std::string_view log) {
     parse_message(*message, outcome);
   }
   return outcome;
+}
+
+std::optional<std::string> pause_reason(std::string_view log) {
+  std::optional<std::string> reason;
+  std::string warning;  // the newest, which stands before the pause that it explains
+  bool in_warning = false;
+  while (!log.empty()) {
+    auto line = take_line(log);
+    if (auto text = message_of(line, "WARNING")) {
+      warning = *text;
+      in_warning = true;
+    } else if (auto detail = message_of(line, "DETAIL")) {
+      if (in_warning) warning.append("; ").append(*detail);
+    } else if (auto message = message_of(line, "LOG")) {
+      in_warning = false;
+      if (*message == "recovery has paused") {
+        reason = warning;
+      } else if (message->starts_with("redo done at ") || message->starts_with("starting PostgreSQL")) {
+        reason.reset();
+        warning.clear();
+      }
+    }
+  }
+  return reason;
 }
 
 std::string last_fatal_messages(std::string_view log, size_t max_messages) {

@@ -11,7 +11,7 @@ namespace spendsync::postgres {
 
 struct RecoveryProgress {
   bool in_recovery = false;
-  bool paused = false;
+  bool paused = false;                   // for certain, not only asked to; 14+, false before
   Lsn replayed;                          // zero before anything was
   std::optional<Timestamp> last_commit;  // of the last transaction replayed; empty: none yet, or restarted since
   /// While it recovers: the newest that the last restart point knows of. Afterwards the new one.
@@ -47,6 +47,10 @@ struct RecoveryOutcome {
 };
 /// Pure. Unknown lines are passed over; where several recoveries stand in `log`, the last one counts.
 RecoveryOutcome parse_recovery_log(std::string_view log);
+
+/// Why recovery has paused, in the server's own words with their DETAIL; empty text where it gave no reason. Nothing
+/// where `log` does not end with a pause.
+std::optional<std::string> pause_reason(std::string_view log);
 
 /// The FATAL and PANIC messages in `log` with their DETAIL and HINT, newest last, at most `max_messages`, one line
 /// each.

@@ -78,6 +78,19 @@ TEST(RecoveryLog, PassesOverWhatItDoesNotKnow) {
   EXPECT_EQ(parse_recovery_log("").stop, Stop::none);
 }
 
+TEST(PauseReason, IsTheServersWarningWithItsDetail) {
+  auto pause =
+      line("hot standby is not possible because of insufficient parameter settings", "WARNING") +
+      line("max_connections = 100 is a lower setting than on the primary server, where its value was 300.", "DETAIL") +
+      line("recovery has paused") + line("If recovery is unpaused, the server will shut down.", "DETAIL");
+  EXPECT_EQ(pause_reason(line("unrelated", "WARNING") + line("redo starts at 0/2000000") + pause),
+            "hot standby is not possible because of insufficient parameter settings; max_connections = 100 is a lower "
+            "setting than on the primary server, where its value was 300.");
+  EXPECT_EQ(pause_reason(line("redo starts at 0/2000000")), std::nullopt);
+  EXPECT_EQ(pause_reason(line("recovery has paused")), "");
+  EXPECT_EQ(pause_reason(pause + line("starting PostgreSQL 15.20")), std::nullopt);
+}
+
 TEST(FatalMessages, AreTheLastWithTheirDetails) {
   auto log = line("one", "FATAL") + line("fine") + line("two", "FATAL") + line("because", "DETAIL") +
              line("do this", "HINT") + line("fine") + line("not of a fatal one", "HINT") + line("three", "PANIC");

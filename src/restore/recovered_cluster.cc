@@ -82,7 +82,7 @@ Result<ServerProcess::Settings> RecoveredCluster::server_settings() {
     server.socket_directory = socket_elsewhere_->path();
   }
   socket_directory_ = server.socket_directory;
-  server.settings = recovery_server_settings(backup_, backup_.major_version);
+  server.settings = recovery_server_settings(backup_, backup_.major_version, report_.limits);
   server.settings["config_file"] = scratch_ + "/postgresql.conf";
   server.settings["hba_file"] = scratch_ + "/pg_hba.conf";
   server.settings["ident_file"] = scratch_ + "/pg_ident.conf";

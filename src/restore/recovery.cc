@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "postgres/control_file.h"
 #include "postgres/server_process.h"
+#include "postgres/startup_process.h"
 #include "restore/wal_window.h"
 
 namespace spendsync::restore {
@@ -85,7 +86,7 @@ std::string restore_command(const RestoreCommand& command) {
 }
 
 std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup,
-                                                            int major_version) {
+                                                            int major_version, const ReplayLimits& limits) {
   std::map<std::string, std::string> settings{
       {"archive_mode", "off"},  // a copy must not write into the archive of the original (A7)
       {"hot_standby", "on"},
@@ -101,13 +102,15 @@ std::map<std::string, std::string> recovery_server_settings(const repository::Ma
       {"checkpoint_timeout", "30min"},
       {"log_timezone", "UTC"},
       {"TimeZone", "UTC"},
+      {"cluster_name", ""},            // the startup process then says in its title what it does
+      {"update_process_title", "on"},  // see postgres/startup_process.h
   };
   if (major_version >= kSyncMethodSince) settings["recovery_init_sync_method"] = "syncfs";
-  for (const char* name : {"max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions",
-                           "max_locks_per_transaction", "wal_level", "track_commit_timestamp"}) {
+  for (const char* name : {"wal_level", "track_commit_timestamp"}) {
     auto value = setting(backup, name);
     if (!value.empty()) settings[name] = value;
   }
+  for (const auto& [name, value] : limits.needed) settings[name] = value;
   if (setting(backup, "allow_in_place_tablespaces") == "on") settings["allow_in_place_tablespaces"] = "on";
   return settings;
 }
@@ -125,7 +128,7 @@ Result<RecoveryResult> Recovery::run(const std::string& directory, std::stop_tok
   server.data_directory = plan_.paths.data;
   server.log_file = directory + "/recovery.log";
   server.port = kPort;
-  server.settings = recovery_server_settings(plan_.target.backup, plan_.target.backup.major_version);
+  server.settings = recovery_server_settings(plan_.target.backup, plan_.target.backup.major_version, settings_.limits);
   server.settings["config_file"] = directory + "/postgresql.conf";
   server.settings["hba_file"] = directory + "/pg_hba.conf";
   server.settings["ident_file"] = directory + "/pg_ident.conf";
@@ -187,7 +190,7 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   std::optional<postgres::RecoveryProgress> seen;
   follow_begun_ = clock_.monotonic();
   next_report_ = follow_begun_ + kReportInterval;
-  TRY(server.process.wait_until_ready(kConsistencyTimeout, stop));
+  TRY(server.process.wait_until_ready(kConsistencyTimeout, stop, [&] { tell_wait(server, Lsn()); }));
   while (true) {
     if (auto status = server.process.poll()) {
       auto ended = server.process.wait_until_ready(std::chrono::seconds(1), stop);  // tells why
@@ -210,13 +213,16 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
         server.session.connection.reset();
       } else {
         seen = *progress;
+        if (progress->paused) return paused(server, progress->replayed);
         show(*progress);
         if (!progress->in_recovery) break;
       }
     } else {
       auto log = server.process.log();
       if (log && log->find("database system is ready to accept connections") != std::string::npos) break;
+      if (log && postgres::pause_reason(*log)) return paused(server, Lsn());
     }
+    tell_wait(server, seen ? seen->replayed : Lsn());
     TRY(clock_.sleep_for(kFollowInterval, stop));
   }
   auto log = TRY(server.process.log());
@@ -236,6 +242,26 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   result.stopped_because = describe(outcome);
   TRY(check_result(result, outcome));
   return result;
+}
+
+/// The server waits for somebody who would have to end it: no target of ours pauses (recovery_target_action).
+Error Recovery::paused(const Server& server, Lsn replayed) const {
+  auto log = server.process.log();
+  auto reason = log ? postgres::pause_reason(*log) : std::nullopt;
+  auto where = replayed.value == 0 ? std::string() : " at " + replayed.to_string();
+  return Error(ErrorKind::internal, fmt::format("recovery has paused{} and does not go on: {}", where,
+                                                reason && !reason->empty() ? *reason : "the server does not say why"))
+      .with_condition(Condition::target_not_reached)
+      .with_hint("its log is " + plan_.paths.window + "/recovery.log");
+}
+
+void Recovery::tell_wait(const Server& server, Lsn replayed) {
+  auto activity = postgres::startup_process_activity(server.process.pid());
+  auto told = wait_.observe(clock_.monotonic(), replayed, activity.value_or(""));
+  if (!told) return;
+  log_.warning("recovery has not moved on; this may be right, it is only told",
+               {{"for", format_duration(std::chrono::duration_cast<std::chrono::microseconds>(told->since))},
+                {"with", told->what}});
 }
 
 void Recovery::show(const postgres::RecoveryProgress& progress) {

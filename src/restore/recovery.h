@@ -4,6 +4,8 @@
 #include "base/progress.h"
 #include "postgres/recovery_progress.h"
 #include "restore/plan.h"
+#include "restore/recovery_wait.h"
+#include "restore/replay_limits.h"
 
 namespace spendsync::restore {
 
@@ -17,9 +19,9 @@ struct RestoreCommand {
 };
 std::string restore_command(const RestoreCommand& command);
 
-/// What replay needs to be at least as large as on the source (R12), and what keeps the copy to itself.
+/// What keeps the copy to itself, and what replay needs: `limits` over the backup's own settings.
 std::map<std::string, std::string> recovery_server_settings(const repository::ManifestSummary& backup,
-                                                            int major_version);
+                                                            int major_version, const ReplayLimits& limits);
 
 struct RecoveryResult {
   TimelineId timeline;                   // the new one
@@ -34,6 +36,7 @@ class Recovery {
   struct Settings {
     std::string bin_directory;
     RestoreCommand command;
+    ReplayLimits limits = {};
     unsigned fetchers = 2;
     std::chrono::seconds stop_timeout{3600};  // for the shutdown checkpoint
   };
@@ -44,8 +47,9 @@ class Recovery {
   /// Leaves a data directory that is cleanly shut down, on a new timeline, without signal files, maps or plan.
   /// `directory` (0700, exists) takes the WAL window, the generated configuration, the log and, where its path is
   /// short enough, the socket; the caller removes it. Its log stays there when recovery fails.
-  /// Errors: those of the server, with its last FATAL message; not_found when the target was not reached; corrupt
-  /// when recovery ended before WAL that the plan holds.
+  /// A wait is told in the log within a minute, and is no error: one record may take long. Errors: those of the server,
+  /// with its last FATAL message; internal when the server has paused, with its reason; not_found when the target was
+  /// not reached; corrupt when recovery ended before WAL that the plan holds.
   Result<RecoveryResult> run(const std::string& directory, std::stop_token stop);
 
  private:
@@ -53,6 +57,8 @@ class Recovery {
   Result<void> write_configuration(const std::string& directory) const;
   std::vector<SegmentName> segments_to_fetch() const;
   Result<RecoveryResult> follow(Server& server, std::stop_token stop);
+  Error paused(const Server& server, Lsn replayed) const;
+  void tell_wait(const Server& server, Lsn replayed);
   void show(const postgres::RecoveryProgress& progress);
   void report(const postgres::RecoveryProgress& progress);
   Result<void> check_result(const RecoveryResult& result, const postgres::RecoveryOutcome& outcome) const;
@@ -67,6 +73,7 @@ class Recovery {
   uint64_t shown_bytes_ = 0;
   std::chrono::nanoseconds follow_begun_{0};
   std::chrono::nanoseconds next_report_{0};
+  RecoveryWait wait_;
 };
 
 }  // namespace spendsync::restore

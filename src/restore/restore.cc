@@ -17,11 +17,15 @@ namespace {
 constexpr std::chrono::seconds kStartTimeout(3600);  // pg_ctl's own limit is given to it as well
 
 /// The copy must not archive into the original's repository, where its history would mislead later recoveries (A7).
-std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan,
-                                                              const ExecuteSettings& settings) {
+std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan& plan, const ExecuteSettings& settings,
+                                                              const ReplayLimits& limits) {
   std::vector<std::pair<std::string, std::string>> lines;
   if (!plan.in_place) lines.emplace_back("archive_mode", "off");
-  if (plan.ending != Ending::before_recovery) return lines;
+  if (plan.ending != Ending::before_recovery) {
+    lines.insert(lines.end(), limits.raised.begin(), limits.raised.end());
+    return lines;
+  }
+  lines.insert(lines.end(), limits.needed.begin(), limits.needed.end());
   auto recovery = postgres::recovery_settings(
       plan.target.recovery,
       restore_command({settings.program, settings.configuration, kWalPlanFile, settings.program_options}));
@@ -45,7 +49,16 @@ class Execution {
     auto begun = clock().monotonic();
     TRY(check());
     auto target = TRY(claim());
+    WorkerGroup reading(stop_);  // beside the files: it reads all WAL up to the target
+    if (plan_.restores_database()) {
+      reading.spawn("replay-limits", [this](std::stop_token inner) -> Result<void> {
+        report_.limits = TRY(find_replay_limits(archive_, plan_, repository_.log(), std::move(inner)));
+        return {};
+      });
+    }
     TRY(restore_files(target));
+    TRY(reading.join());
+    if (plan_.restores_database()) TRY(write_limits());
     report_.files_duration = clock().monotonic() - begun;
     if (plan_.restores_database() && plan_.ending != Ending::before_recovery) TRY(recover(target));
     TRY(remove_tree(plan_.paths.window));
@@ -130,7 +143,7 @@ class Execution {
     auto reader = TRY(repository::BackupReader::open(repository_, plan_.target.backup.label));
     DataRestore restore(*reader, archive_, plan_, target,
                         {.workers = settings_.workers,
-                         .auto_conf = auto_conf_of(plan_, settings_),
+                         .auto_conf = auto_conf_of(plan_, settings_, {}),
                          .make_configuration = settings_.make_configuration},
                         progress_);
     report_.data = TRY(restore.run(stop_));
@@ -138,6 +151,16 @@ class Execution {
       report_.files_directory = plan_.paths.files;
     }
     add_notes();
+    return {};
+  }
+
+  /// Without them the copy would not start where prepared transactions are left, nor replay with its own settings.
+  Result<void> write_limits() {
+    TRY(postgres::rewrite_auto_conf(plan_.paths.data, auto_conf_of(plan_, settings_, report_.limits)));
+    for (const auto& [name, value] : report_.limits.raised) {
+      report_.notes.push_back(
+          fmt::format("{} = {} was put into postgresql.auto.conf: it was raised after the backup", name, value));
+    }
     return {};
   }
 
@@ -180,10 +203,10 @@ class Execution {
 
   Result<void> recover(const TargetDirectory& target) {
     TRY(target.make_directory(plan_.paths.window));
-    Recovery recovery(
-        {.bin_directory = bin_directory_,
-         .command = {settings_.program, settings_.configuration, kWalPlanFile, settings_.program_options}},
-        plan_, archive_, clock(), repository_.log(), progress_);
+    Recovery recovery({.bin_directory = bin_directory_,
+                       .command = {settings_.program, settings_.configuration, kWalPlanFile, settings_.program_options},
+                       .limits = report_.limits},
+                      plan_, archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
     return {};
   }

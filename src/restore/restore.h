@@ -35,7 +35,8 @@ struct RestoreReport {
   std::vector<PlannedTablespace> tablespaces;
   DataStats data;
   std::optional<RecoveryResult> recovery;
-  std::string target;  // in words
+  ReplayLimits limits;  // what a server that opens the data directory should have
+  std::string target;   // in words
   Timestamp reached;
   std::string start_command;  // how to open it
   bool running = false;

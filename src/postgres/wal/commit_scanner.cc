@@ -65,6 +65,8 @@ struct CommitScanner::State {
   Result<std::optional<WalEvent>> find_event(const WalRecord& record);
   Result<std::optional<WalEvent>> find_transaction_end(const WalRecord& record);
   Result<std::optional<WalEvent>> find_log_event(const WalRecord& record);
+  Result<std::optional<WalEvent>> find_parameter_change(const WalRecord& record);
+  Result<std::optional<WalEvent>> find_restore_point(const WalRecord& record);
 };
 
 namespace {
@@ -128,12 +130,24 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_log_event(const WalRe
     case XlogRecordType::end_of_recovery:
       return std::optional(event_of(WalEvent::Kind::end_of_recovery, record));
     case XlogRecordType::parameter_change:
-      return std::optional(event_of(WalEvent::Kind::parameter_change, record));
+      return find_parameter_change(record);
     case XlogRecordType::restore_point:
-      break;
+      return find_restore_point(record);
     default:
       return std::optional<WalEvent>();
   }
+}
+
+Result<std::optional<WalEvent>> CommitScanner::State::find_parameter_change(const WalRecord& record) {
+  WalEvent event = event_of(WalEvent::Kind::parameter_change, record);
+  TRY(decode_record(record, settings.major_version, contents));
+  auto limits = read_parameter_change(contents.main_data);
+  if (!limits) return malformed(record, "it does not hold the settings that it must");
+  event.limits = *limits;
+  return std::optional(event);
+}
+
+Result<std::optional<WalEvent>> CommitScanner::State::find_restore_point(const WalRecord& record) {
   WalEvent event = event_of(WalEvent::Kind::restore_point, record);
   TRY(decode_record(record, settings.major_version, contents));
   RecordFields fields(contents.main_data);

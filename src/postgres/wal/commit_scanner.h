@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/types.h"
+#include "postgres/wal/parameter_change.h"
 #include "postgres/wal/record_reader.h"
 
 namespace spendsync::postgres {
@@ -16,10 +17,11 @@ struct WalEvent {
   enum class Kind { commit, abort, restore_point, checkpoint, end_of_recovery, parameter_change } kind = Kind::commit;
   Lsn start;
   Lsn end;
-  TimelineId timeline;       // of the segment in which it ended
-  uint32_t transaction = 0;  // commit, abort: the (top) transaction id; of the prepared transaction where it was one
-  Timestamp time;            // commit, abort, restore_point
-  std::string name;          // restore_point
+  TimelineId timeline;         // of the segment in which it ended
+  uint32_t transaction = 0;    // commit, abort: the (top) transaction id; of the prepared transaction where it was one
+  Timestamp time;              // commit, abort, restore_point
+  std::string name;            // restore_point
+  ReplayLimitValues limits{};  // parameter_change
 };
 
 /// Looks into the records that a WalRecordReader finds (record_reader.h: which segments may follow each other, and what
