@@ -17,6 +17,7 @@
 #include "cli/exit_code.h"
 #include "cli/recovery_state.h"
 #include "config/find.h"
+#include "repository/remembered.h"
 
 namespace spendsync::cli {
 namespace {
@@ -76,7 +77,28 @@ class Check {
     }
   }
 
+  /// A repository that this host has seen is not there, or another one is in its place.
+  std::optional<Error> find_misplacement() {
+    const auto settings = found_.wiring->repository_settings();
+    Result<void> placed = ok();
+    if (!found_.store_failure) {
+      placed = repository::check_place(settings, found_.wiring->collaborators());
+    } else if (found_.store_failure->is(ErrorKind::not_found)) {
+      placed = repository::expect_remembered(settings, std::nullopt, found_.wiring->place());
+    }
+    // What else may be refused is told of the cluster.
+    if (placed || !placed.error().is(ErrorKind::refused)) return std::nullopt;
+    if (placed.error().condition() == Condition::repository_object_missing) return std::nullopt;
+    return placed.error();
+  }
+
   void check_store() {
+    if (auto misplacement = find_misplacement()) {
+      misplaced_ = true;
+      report_.add(problem_of("repository.reachable", *misplacement));
+      report_.skip("repository.writable", "it is not the repository that this host has seen");
+      return;
+    }
     if (!found_.store_failure) {
       report_.pass("repository.reachable", found_.wiring->store().description() + " is there");
       report_.add(check_writable(found_.wiring->store(), process_.random));
@@ -118,6 +140,9 @@ class Check {
   }
 
   void check_repository() {
+    if (misplaced_) {
+      return report_.skip("repository.cluster", "it is not the repository that this host has seen");
+    }
     absent_ = found_.store_failure && found_.store_failure->is(ErrorKind::not_found);
     if (absent_) return report_.pass("repository.cluster", "there is no repository yet; the first backup makes it");
     if (found_.store_failure) return report_.skip("repository.cluster", "the repository cannot be reached");
@@ -278,6 +303,7 @@ class Check {
   std::optional<postgres::Connection> connection_;
   std::optional<postgres::ServerInfo> server_;
   std::optional<postgres::ServerHealth> health_;
+  bool misplaced_ = false;
   bool absent_ = false;  // the repository, or this cluster in it, is still to be made
   Timestamp here_;       // this host's clock when the server told its own
   std::unique_ptr<repository::Repository> repository_;

@@ -226,6 +226,12 @@ void add_init(CLI::App& app, std::optional<CommandOptions>& chosen) {
   command->add_option("--base", options->base, "holds state/ and restore/ (default: /var/lib/spendsync)")
       ->type_name("DIR");
   command->add_option("--key", options->key, "the key file: used if it is there, else made")->type_name("FILE");
+  auto* anew = command->add_flag("--new-repository", options->new_repository,
+                                 "with the configuration that is there: forget the repository that this host has "
+                                 "seen, so that the next backup may make a new one");
+  for (const char* other : {"--yes", "--cluster", "--connection", "--repository", "--output", "--base", "--key"}) {
+    anew->excludes(other);
+  }
   command->callback([options, &chosen] { chosen = *options; });
 }
 

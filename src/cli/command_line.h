@@ -102,6 +102,7 @@ struct WalGetOptions {
 };
 struct InitOptions {
   bool yes = false;
+  bool new_repository = false;            // alone: forget the repository that this host has seen
   std::optional<std::string> cluster;     // "15/main", or a data directory
   std::optional<std::string> connection;  // libpq
   std::optional<std::string> repository;

@@ -20,6 +20,8 @@ Result<int> run_wal_push(const Process& process, const WalPushOptions& options);
 /// Its exit codes are PostgreSQL's: 0, 1, or above 125.
 int run_wal_get(const Process& process, const WalGetOptions& options);
 Result<int> run_init(const Process& process, const InitOptions& options);
+/// init --new-repository
+Result<int> run_new_repository(const Process& process);
 Result<int> run_check(const Process& process);
 Result<int> run_status(const Process& process, const StatusOptions& options);
 Result<int> run_keys_list(const Process& process);

@@ -74,7 +74,8 @@ constexpr Explanation kExplanations[] = {
      "Correct it; `spendsync-backup config validate` shows every finding at once."},
     {Condition::repository_missing, "there is no repository", "Nothing is at the place that the configuration names.",
      "No backup was taken yet; a wrong storage path; a file system that is not mounted.",
-     "Mount it or correct `storage`. The first backup creates a repository."},
+     "Mount it or correct `storage`. The first backup creates a repository. Where this host has backed up to one "
+     "before, no command makes a new one in its place: `spendsync-backup init --new-repository` gives the old one up."},
     {Condition::repository_object_missing, "the object `repository` is missing, others are there",
      "Without that small object nothing can be opened. No command creates a new one beside old data.",
      "It was deleted; a copy of the repository was left unfinished.",

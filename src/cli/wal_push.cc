@@ -7,6 +7,7 @@
 #include "base/worker_group.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "repository/remembered.h"
 
 namespace spendsync::cli {
 namespace {
@@ -23,6 +24,7 @@ Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& o
     repository = wiring->open_or_create_repository(server);
   }
   auto opened = TRY(std::move(repository));
+  repository::remember(*opened);  // a site may have no other command that writes
   repository::WalArchive archive(*opened,
                                  {.compression = wiring->compression(), .threads = std::min(4u, available_cores())});
   return backup::push_wal_file(archive, opened->identity(), request);

@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
 #include "config/find.h"
+#include "repository/remembered.h"
 #include "storage/directory/directory_store.h"
 #include "storage/throttled/throttled_store.h"
 
@@ -21,12 +22,12 @@ Error not_yet(const config::LoadedConfig& loaded, const std::string& path, const
       .with_exit_code(kUsage);
 }
 
-Result<std::unique_ptr<storage::ObjectStore>> make_store(const config::LoadedConfig& loaded, Wiring::Access access) {
+Result<std::unique_ptr<storage::ObjectStore>> make_store(const config::LoadedConfig& loaded, bool create) {
   const auto& settings = loaded.config.storage;
   if (settings.secondary) return not_yet(loaded, "storage.secondary", "a second store");
   const auto* directory = std::get_if<config::DirectoryTarget>(&settings.primary);
   if (directory == nullptr) return not_yet(loaded, "storage.primary.type", "storage of type s3");
-  storage::DirectoryStore::Settings store{.path = directory->path, .create = access == Wiring::Access::writes};
+  storage::DirectoryStore::Settings store{.path = directory->path, .create = create};
   std::unique_ptr<storage::ObjectStore> opened = TRY(storage::DirectoryStore::open(store));
   return opened;
 }
@@ -93,7 +94,11 @@ Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access acce
   std::vector<std::string> directories;
   if (access == Access::writes) {
     directories.push_back(wiring->config().state_directory);
-    if (const auto* store = std::get_if<config::DirectoryTarget>(&wiring->config().storage.primary)) {
+    // The place of a repository that this host has seen is not made anew: its disk may not be mounted.
+    const auto* store = std::get_if<config::DirectoryTarget>(&wiring->config().storage.primary);
+    const bool is_new = !repository::read_remembered(
+        {.cluster = wiring->config().cluster, .state_directory = wiring->config().state_directory});
+    if (store != nullptr && is_new) {
       directories.push_back(store->path);
     }
   }
@@ -103,7 +108,14 @@ Result<std::unique_ptr<Wiring>> Wiring::open(const Process& process, Access acce
   wiring->state_directory_ = usable_state_directory(wiring->config().state_directory, access);
   wiring->keys_ =
       TRY(open_keys(wiring->loaded_, process.global, key_use(access), process.random, process.clock, process.stop));
-  wiring->store_ = TRY(make_store(wiring->loaded_, access));
+  const auto settings = wiring->repository_settings();
+  const bool writes = access == Access::writes;
+  auto store = make_store(wiring->loaded_, writes && !repository::read_remembered(settings));
+  if (!store && writes && store.error().is(ErrorKind::not_found)) {
+    TRY(repository::expect_remembered(settings, std::nullopt, wiring->place()));
+  }
+  wiring->store_ = TRY(std::move(store));
+  if (writes) TRY(repository::check_place(settings, wiring->collaborators()));
   return wiring;
 }
 
@@ -125,7 +137,7 @@ Result<Wiring::Examination> Wiring::examine(const Process& process) {
     }
     for (auto& wrapper : opened->wrappers) wiring.keys_.wrappers.push_back(std::move(wrapper));
   }
-  auto store = make_store(wiring.loaded_, Access::reads);
+  auto store = make_store(wiring.loaded_, false);
   if (store) {
     wiring.store_ = *std::move(store);
   } else {
@@ -170,8 +182,7 @@ repository::Collaborators Wiring::collaborators() {
 
 Result<std::unique_ptr<repository::Repository>> Wiring::open_repository(
     std::optional<SystemIdentifier> system_identifier) {
-  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
-  return repository::Repository::open_for_reading(settings, system_identifier, collaborators());
+  return repository::Repository::open_for_reading(repository_settings(), system_identifier, collaborators());
 }
 
 repository::ClusterIdentity Wiring::identity_of(const postgres::ServerInfo& server) const {
@@ -186,9 +197,17 @@ repository::ClusterIdentity Wiring::identity_of(const postgres::ServerInfo& serv
   return identity;
 }
 
+repository::Repository::Settings Wiring::repository_settings() const {
+  return {.cluster = config().cluster, .state_directory = state_directory_};
+}
+
+std::string Wiring::place() const {
+  const auto* directory = std::get_if<config::DirectoryTarget>(&config().storage.primary);
+  return directory == nullptr ? std::string("the configured store") : directory->path;
+}
+
 Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
-  repository::Repository::Settings settings{.cluster = config().cluster, .state_directory = state_directory_};
-  return repository::Repository::open_for_writing(settings, identity_of(server), collaborators());
+  return repository::Repository::open_for_writing(repository_settings(), identity_of(server), collaborators());
 }
 
 std::vector<std::pair<std::string, std::string>> Wiring::own_files() const {

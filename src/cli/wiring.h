@@ -33,7 +33,8 @@ struct Process {
 class Wiring {
  public:
   enum class Access { reads, writes, restores, adds_wraps };
-  /// Errors: exit code 2 for the configuration, those of store and keys.
+  /// Errors: exit code 2 for the configuration, those of store and keys; for `writes` refused where the repository that
+  /// this host has seen is not there, or another one is: nothing was made then.
   static Result<std::unique_ptr<Wiring>> open(const Process& process, Access access);
 
   /// What opens and what does not, for `check`, which goes on where a part fails. Drops root's privileges.
@@ -81,6 +82,10 @@ class Wiring {
   repository::ClusterIdentity identity_of(const postgres::ServerInfo& server) const;
   /// For commands that may be the first to write.
   Result<std::unique_ptr<repository::Repository>> open_or_create_repository(const postgres::ServerInfo& server);
+
+  repository::Repository::Settings repository_settings() const;
+  /// Where the repository is, or would be: for messages.
+  std::string place() const;
 
   /// The program's own files, which are never captured nor replaced: path and what it is.
   std::vector<std::pair<std::string, std::string>> own_files() const;

@@ -24,7 +24,7 @@ Result<NewestSeen> load_newest_seen(const Repository& repository) {
   auto text = TRY(read_text_file(newest_seen_path(repository), kStateMax));
   auto json = TRY(parse_object(as_bytes(text)));
   auto id = TRY(json.text("repository"));
-  if (id != repository.id()) return Error(ErrorKind::not_found, "the state is of another repository");
+  if (id != repository.id()) return Error(ErrorKind::conflict, "the state is of another repository");
   NewestSeen seen;
   seen.sequence = TRY(json.unsigned_integer("sequence"));
   seen.record.key = TRY(json.text("key"));
@@ -43,8 +43,12 @@ std::optional<NewestSeen> read_newest_seen(const Repository& repository) {
 
 void remember_newest_seen(Repository& repository, const NewestSeen& seen) {
   if (repository.state_directory().empty()) return;
-  auto before = read_newest_seen(repository);
+  auto before = load_newest_seen(repository);
   if (before && before->sequence >= seen.sequence) return;
+  if (!before && before.error().is(ErrorKind::conflict)) {
+    repository.log().debug("the newest record was not remembered", {{"why", before.error().message()}});
+    return;
+  }
   auto json = Json::object();
   json.set("repository", repository.id());
   json.set("sequence", seen.sequence);

@@ -33,7 +33,7 @@ struct NewestSeen {
 
 /// nullopt when there is none, or no state directory: never an error.
 std::optional<NewestSeen> read_newest_seen(const Repository& repository);
-/// Only ever moves forward. What cannot be written is logged at debug and forgotten.
+/// Only ever moves forward, on one repository. What cannot be written is logged at debug and forgotten.
 void remember_newest_seen(Repository& repository, const NewestSeen& seen);
 
 class Catalog;

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "crypto/digest.h"
 #include "repository/record_json.h"
+#include "repository/remembered.h"
 #include "repository/repository.h"
 
 namespace spendsync::repository {
@@ -167,7 +168,14 @@ class RepositoryOpener {
     TRY(refuse_other_identifiers(identity.system_identifier, recorded.adopted));
     TRY(expect_same(recorded.identity, identity));
     take_identity(*repository, std::move(recorded));
+    remember(*repository);
     return repository;
+  }
+
+  Result<void> check_place() {
+    TRY(check_cluster_name(settings_.cluster));
+    TRY(find_remembered());
+    return ok();
   }
 
   Result<std::unique_ptr<Repository>> open_for_reading(std::optional<SystemIdentifier> system_identifier) {
@@ -198,6 +206,7 @@ class RepositoryOpener {
 
   Result<std::unique_ptr<Repository>> adopt(const ClusterIdentity& identity) {
     TRY(check_cluster_name(settings_.cluster));
+    TRY(find_remembered());
     object_ = TRY(read_repository());
     auto others = TRY(other_identifiers(identity.system_identifier));
     if (others.empty()) {
@@ -253,8 +262,16 @@ class RepositoryOpener {
     return TRY_CONTEXT(parse_repository_object(bytes), "object repository");
   }
 
-  Result<RepositoryObject> read_or_create_repository() {
+  /// For those who write.
+  Result<std::optional<RepositoryObject>> find_remembered() {
     auto found = TRY(find_repository());
+    auto id = found ? std::optional(found->id) : std::nullopt;
+    TRY(expect_remembered(settings_, id, store().description()));
+    return found;
+  }
+
+  Result<RepositoryObject> read_or_create_repository() {
+    auto found = TRY(find_remembered());
     if (found) return *found;
     std::array<std::byte, 16> id;
     collaborators_.random.fill(id);
@@ -393,6 +410,10 @@ Result<std::unique_ptr<Repository>> Repository::open_for_reading(Settings settin
                                                                  std::optional<SystemIdentifier> system_identifier,
                                                                  Collaborators collaborators) {
   return RepositoryOpener(std::move(settings), std::move(collaborators)).open_for_reading(system_identifier);
+}
+
+Result<void> check_place(const Repository::Settings& settings, const Collaborators& collaborators) {
+  return RepositoryOpener(settings, collaborators).check_place();
 }
 
 Result<std::vector<ClusterFolder>> Repository::list_folders(Settings settings, Collaborators collaborators) {

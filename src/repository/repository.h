@@ -62,7 +62,7 @@ class Repository {
   /// at once both end with what the first one wrote.
   /// Errors: refused when `repository` is missing but other objects exist, when the cluster's name holds another
   /// system identifier (hint: cluster adopt), when version or sizes differ from what was recorded; unsupported for a
-  /// newer format; denied when no wrapper opens the keys; corrupt.
+  /// newer format; denied when no wrapper opens the keys; corrupt; refused by check_place (remembered.h).
   static Result<std::unique_ptr<Repository>> open_for_writing(Settings settings, const ClusterIdentity& identity,
                                                               Collaborators collaborators);
 

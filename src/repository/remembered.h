@@ -1,0 +1,33 @@
+// Which repository this host has backed a cluster up to. A place where it is not, or where another one is, is most
+// likely a disk that is not mounted: nothing may be created there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "repository/repository.h"
+
+namespace spendsync::repository {
+
+struct RememberedRepository {
+  std::string id;
+  std::string place;  // where it was when it was first seen; empty: not known
+};
+
+/// nullopt when there is none, or no state directory: never an error.
+std::optional<RememberedRepository> read_remembered(const Repository::Settings& settings);
+/// Keeps what is remembered already. What cannot be written is logged at debug and forgotten.
+void remember(const Repository& repository);
+/// All that is kept of the cluster's repository; the paths that were removed. Errors: those of the file system.
+Result<std::vector<std::string>> forget_remembered(const Repository::Settings& settings);
+
+/// `found`: the id of the repository that is at `place` now, if there is one.
+/// Errors: refused where it is not the remembered one (repository_missing where there is none).
+Result<void> expect_remembered(const Repository::Settings& settings, const std::optional<std::string>& found,
+                               const std::string& place);
+/// The same of what is in the store: for commands that write, before anything else is done or made.
+/// Errors: those of the store; corrupt.
+Result<void> check_place(const Repository::Settings& settings, const Collaborators& collaborators);
+
+}  // namespace spendsync::repository
