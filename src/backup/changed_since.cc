@@ -79,7 +79,7 @@ class Search {
       return false;
     }
     if (!bytes->map) return false;
-    auto map = ChangeMap::decode(**bytes->map);
+    auto map = ChangeMap::decode(*bytes->map);
     if (!map || map->from > position_ || map->until < position_) return false;
     TRY(expect_to_follow(name, bytes->edges));
     changes_.merge(map->changes);

@@ -67,6 +67,7 @@ struct TransactionLogBackup::Run {
   WalDelivery::Settings delivery_settings() const;
   Result<std::optional<WalPosition>> newest_known_position(const repository::Catalog& loaded);
   Result<Lsn> switched_position();
+  Result<bool> lies_beyond_the_server(WalPosition known);
   bool has_backup_since(const repository::Catalog& loaded, Lsn from) const;
 
   std::optional<repository::Catalog> catalog;
@@ -182,7 +183,9 @@ Result<void> TransactionLogBackup::Run::choose_begin() {
     return {};
   }
   if (history.contains(*known)) {
-    if (known->lsn > end.position.lsn && !server.in_recovery) {
+    // Another run may have switched and recorded meanwhile.
+    bool is_behind = TRY(lies_beyond_the_server(*known));
+    if (is_behind) {
       return repository::wal_diverged(
           fmt::format("the last record ended at {} on timeline {}, and the server is only at {}",
                       known->lsn.to_string(), known->timeline.value, end.position.lsn.to_string()));
@@ -202,6 +205,14 @@ Result<void> TransactionLogBackup::Run::choose_begin() {
   gap = fmt::format("timeline {} does not descend from timeline {}, on which the last record ended at {}",
                     server.timeline.value, known->timeline.value, known->lsn.to_string());
   return {};
+}
+
+/// Asked anew: another run may have switched WAL and put its record since this one did.
+Result<bool> TransactionLogBackup::Run::lies_beyond_the_server(WalPosition known) {
+  if (known.lsn <= end.position.lsn || server.in_recovery) return false;
+  auto text = TRY(control->query_value("SELECT pg_catalog.pg_current_wal_insert_lsn()::text", {}, stop));
+  auto insert = TRY(Lsn::parse(text));
+  return known.lsn > insert;
 }
 
 /// The end of the newest readable log record, else the newest backup's start.

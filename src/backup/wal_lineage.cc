@@ -19,6 +19,9 @@ std::optional<SegmentName> newest_of(const std::vector<repository::SegmentRange>
   return ranges.back().last;
 }
 
+/// A stored segment that is damaged or expired meanwhile is no other history; verify names it.
+bool says_nothing(const Error& error) { return error.is(ErrorKind::corrupt) || error.is(ErrorKind::not_found); }
+
 }  // namespace
 
 bool holds_same_records(SegmentName name, ByteView stored, ByteView other, uint32_t segment_size, int major_version) {
@@ -100,18 +103,32 @@ Result<std::vector<SegmentName>> WalLineage::local_segments(TimelineId timeline,
 
 /// True also where the file has gone or was taken for later WAL meanwhile: then it says nothing.
 Result<bool> WalLineage::is_same(SegmentName name) {
+  auto own = TRY(read_own(name));
+  if (!own) return true;
+  auto identical = archive_.is_stored_as(name, own->content());
+  if (!identical && says_nothing(identical.error())) return true;
+  if (!identical) return std::move(identical).error();
+  ++compared_;
+  if (*identical) return true;
+  auto stored = archive_.get_segment(name);
+  if (!stored && says_nothing(stored.error())) return true;
+  if (!stored) return std::move(stored).error();
+  if (holds_same_records(name, *stored, own->content(), settings_.segment_size, settings_.major_version)) return true;
+  // A file that was taken for later WAL while it was read holds some of both.
+  auto again = TRY(read_own(name));
+  return !again || !std::ranges::equal(again->content(), own->content());
+}
+
+/// Empty: the server has no such segment, or has taken its file for later WAL.
+Result<std::optional<SegmentFile>> WalLineage::read_own(SegmentName name) const {
   auto path = settings_.wal_directory + "/" + name.file_name(settings_.segment_size);
   auto file = SegmentFile::read(path, settings_.segment_size);
-  if (!file && file.error().is(ErrorKind::not_found)) return true;
+  if (!file && file.error().is(ErrorKind::not_found)) return std::optional<SegmentFile>();
   if (!file) return std::move(file).error();
   postgres::SegmentExpectation expected{name, settings_.segment_size, settings_.system_identifier,
                                         settings_.major_version};
-  if (!postgres::check_segment_beginning(file->content(), expected)) return true;
-  bool identical = TRY(archive_.is_stored_as(name, file->content()));
-  ++compared_;
-  if (identical) return true;
-  auto stored = TRY(archive_.get_segment(name));
-  return holds_same_records(name, stored, file->content(), settings_.segment_size, settings_.major_version);
+  if (!postgres::check_segment_beginning(file->content(), expected)) return std::optional<SegmentFile>();
+  return std::optional<SegmentFile>(*std::move(file));
 }
 
 }  // namespace spendsync::backup

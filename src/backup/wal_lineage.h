@@ -1,10 +1,12 @@
 // Whether the WAL that the repository holds is this server's: a segment's name is no proof of it.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "backup/segment_file.h"
 #include "base/condition.h"
 #include "postgres/connection.h"
 #include "repository/wal_archive.h"
@@ -40,6 +42,7 @@ class WalLineage {
  private:
   Result<std::vector<SegmentName>> local_segments(TimelineId timeline, uint64_t below) const;
   Result<bool> is_same(SegmentName name);
+  Result<std::optional<SegmentFile>> read_own(SegmentName name) const;
 
   Settings settings_;
   repository::WalArchive& archive_;

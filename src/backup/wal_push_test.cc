@@ -135,6 +135,7 @@ class WalPushWithMaps : public WalPush {
   ChangesFound find(const ChangesRequest& request) { return MUST(find_changes(*wal_.archive, request, {})); }
   ChangesRequest request(const std::string& wal_directory) const {
     return {.from = {TimelineId{1}, {3 * uint64_t{kSize} + 40}},
+            .full_stop = {3 * uint64_t{kSize} + 80},
             .until = end_,
             .segment_size = kSize,
             .major_version = wal_.identity.major_version,
@@ -422,6 +423,14 @@ TEST(PushExitCode, StaysBelowWhatEndsTheArchiver) {
   EXPECT_EQ(push_exit_code(Error(ErrorKind::internal, "x").with_exit_code(143)), 1);
   EXPECT_EQ(push_exit_code(Error(ErrorKind::internal, "x").with_exit_code(0)), 1);
   EXPECT_EQ(push_exit_code(Error(ErrorKind::internal, "x").with_exit_code(7)), 7);
+}
+
+TEST_F(WalPushWithMaps, AServerBehindTheFullIsAnErrorAndNoLackOfMaps) {
+  auto behind = request("/nonexistent");
+  behind.full_stop = Lsn{behind.until.value + 8};
+  auto found = find_changes(*wal_.archive, behind, {});
+  EXPECT_KIND(found, ErrorKind::conflict);
+  EXPECT_EQ(found.error().condition(), Condition::wal_diverged);
 }
 
 }  // namespace

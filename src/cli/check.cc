@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "backup/server_check.h"
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/process_identity.h"
 #include "cli/check_backups.h"

@@ -63,13 +63,16 @@ Result<Fork> look(const Process& process) {
   return fork;
 }
 
-/// Numbers that the repository knows, with their history files; one of which it has WAL alone stands with an empty one.
-Result<std::map<TimelineId, std::string>> used_timelines(repository::WalArchive& archive) {
+/// Numbers above the server's own that the repository knows, with their history files; one of which it has WAL alone
+/// stands with an empty one.
+Result<std::map<TimelineId, std::string>> used_timelines(repository::WalArchive& archive, TimelineId own) {
   std::map<TimelineId, std::string> used;
   auto with_wal = TRY(archive.timelines());
   for (TimelineId timeline : with_wal) used.emplace(timeline, "");
   auto with_history = TRY(archive.histories());
   for (TimelineId timeline : with_history) used[timeline] = TRY(archive.get_history(timeline));
+  // Its own ancestry the server knows: what is given out here would take the place of its own files.
+  std::erase_if(used, [&](const auto& entry) { return entry.first <= own; });
   return used;
 }
 
@@ -88,17 +91,19 @@ Result<postgres::TimelineFork> run_fork(const Fork& fork) {
   postgres::TimelineForkSettings settings{.bin_directory = fork.server.bin_directory,
                                           .data_directory = fork.info.data_directory,
                                           .server_settings = {},
-                                          .used = TRY(used_timelines(*fork.archive))};
+                                          .used = TRY(used_timelines(*fork.archive, fork.info.timeline))};
   bool outside = !fork.info.config_file.starts_with(fork.info.data_directory + "/");
   if (outside) settings.server_settings["config_file"] = fork.info.config_file;
-  TRY(postgres::stop_server(fork.server, fork.process.stop));
-  auto forked = postgres::fork_timeline(settings, fork.process.stop);
-  // Whatever came of it, the database is wanted back; a stop asked for by now must not keep it down.
+  if (fork.process.stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped before the server was");
+  // From here on the database is wanted back whatever comes: a stop that is asked for must not keep it down.
+  auto stopped = postgres::stop_server(fork.server, {});
+  auto forked = stopped ? postgres::fork_timeline(settings, fork.process.stop)
+                        : Result<postgres::TimelineFork>(std::move(stopped).error());
   auto started = postgres::start_server(fork.server, {});
-  if (!forked) return forked;
   if (!started) {
-    return std::move(started).error().with_context(
-        fmt::format("the server is on timeline {} now, but does not start", forked->timeline.value));
+    auto state = forked ? fmt::format("the server is on timeline {} now, but does not start", forked->timeline.value)
+                        : "the server is down (" + forked.error().message() + ")";
+    return std::move(started).error().with_context(state);
   }
   return forked;
 }

@@ -46,7 +46,7 @@ Result<int> run_wal_push(const Process& process, const WalPushOptions& options) 
     // PostgreSQL writes our standard error into its log; the exit code keeps the segment and has it pushed again.
     return Error(outcome.error())
         .with_context("pushing " + options.path)
-        .with_exit_code(backup::push_exit_code(outcome.error()));
+        .with_exit_code(backup::push_exit_code(Error(outcome.error()).with_exit_code(exit_code(outcome.error(), 0))));
   }
   const bool known = outcome->outcome == repository::PutOutcome::already_identical;
   process.log.debug("pushed " + outcome->file_name + (known ? " (identical, stored before)" : ""));

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/subprocess.h"
 #include "postgres/postmaster_pid.h"
+#include "postgres/server_process.h"
 
 namespace spendsync::postgres {
 
@@ -72,6 +73,8 @@ Result<void> stop_server(const OperatedServer& server, std::stop_token stop) {
 }
 
 Result<void> start_server(const OperatedServer& server, std::stop_token stop) {
+  auto running = TRY(is_running(server.data_directory));
+  if (running) return {};
   Command command;
   if (server.debian) {
     command.arguments = debian_command(*server.debian, "start");

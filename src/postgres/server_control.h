@@ -29,7 +29,7 @@ Result<OperatedServer> look_at_server(const std::string& data_directory, const s
 /// Errors: transient when it does not end within an hour; cancelled.
 Result<void> stop_server(const OperatedServer& server, std::stop_token stop);
 
-/// Returns when it accepts connections. Errors: with the last lines of what it said.
+/// Returns when it accepts connections; at once where it runs already. Errors: with the last lines of what it said.
 Result<void> start_server(const OperatedServer& server, std::stop_token stop);
 
 }  // namespace spendsync::postgres

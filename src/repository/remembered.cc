@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/condition.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "repository/record_json.h"

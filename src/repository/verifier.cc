@@ -341,7 +341,8 @@ Result<void> Verifier::check_continuity(SegmentName first, SegmentName last) {
   for (SegmentName name = first; name <= last; name = name.next()) {
     if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
     auto meta = archive_.read_meta(name);
-    if (!meta) continue;  // found already
+    if (!meta && (meta.error().is(ErrorKind::not_found) || meta.error().is(ErrorKind::corrupt))) continue;  // known
+    if (!meta) return std::move(meta).error();
     auto found = continuity.add(name, meta->summary.edges);
     if (found)
       findings_.add(repository_.layout().segment(name, size).text(), ErrorKind::corrupt, found->describe(size));

@@ -214,7 +214,8 @@ Result<void> WalArchive::expect_to_follow(SegmentName name, const SegmentEdges& 
   if (name.number == 0) return ok();
   SegmentName before{name.timeline, name.number - 1};
   auto meta = read_meta(before);
-  if (!meta && meta.error().is(ErrorKind::not_found)) return ok();
+  // What is damaged or gone says nothing, and must not stop what is whole from being stored; verify names it.
+  if (!meta && (meta.error().is(ErrorKind::not_found) || meta.error().is(ErrorKind::corrupt))) return ok();
   if (!meta) return std::move(meta).error();
   WalContinuity continuity;
   continuity.add(before, meta->summary.edges);
@@ -228,8 +229,10 @@ Result<PutOutcome> WalArchive::compare_with_stored(const Target& target, ByteVie
   auto meta_key = TRY(repository_.keys().find(stored.meta_key));
   auto ours = content_mac(*meta_key, content);
   if (stored.size == content.size() && crypto::equal_digests(stored.hmac, ours)) return PutOutcome::already_identical;
-  return Error(ErrorKind::conflict, target.key.text() + " is stored with other content: its HMAC is " +
-                                        to_hex(stored.hmac) + ", that of the new content is " + to_hex(ours))
+  auto what = target.key.text() + " is stored with other content: its HMAC is " + to_hex(stored.hmac) +
+              ", that of the new content is " + to_hex(ours);
+  if (target.type == ObjectType::wal) return wal_diverged(std::move(what));
+  return Error(ErrorKind::conflict, std::move(what))
       .with_hint("two servers may be archiving the same timeline; nothing was overwritten");
 }
 

@@ -43,7 +43,8 @@ Result<std::vector<WalBreak>> find_breaks(WalArchive& archive, const std::vector
   for (SegmentName name : path) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while comparing WAL segments");
     auto meta = archive.read_meta(name);
-    if (!meta && meta.error().is(ErrorKind::not_found)) continue;
+    // What is damaged or gone says nothing about its neighbours; verify names it.
+    if (!meta && (meta.error().is(ErrorKind::not_found) || meta.error().is(ErrorKind::corrupt))) continue;
     if (!meta) return std::move(meta).error();
     if (auto found = continuity.add(name, meta->summary.edges)) breaks.push_back(*found);
   }

@@ -42,8 +42,8 @@ class WalContinuity {
 /// WAL under the same names.
 Error wal_diverged(std::string what);
 
-/// The breaks between these segments, in order; a segment that the repository lacks is passed over. One small range
-/// read a segment. Errors: cancelled; those of the store; corrupt when a head is damaged.
+/// The breaks between these segments, in order; a segment that the repository lacks, or whose head is damaged, is
+/// passed over. One small range read a segment. Errors: cancelled; those of the store.
 Result<std::vector<WalBreak>> find_breaks(WalArchive& archive, const std::vector<SegmentName>& path,
                                           std::stop_token stop);
 

@@ -37,8 +37,13 @@ class LimitSearch {
     for (const auto& name : names()) {
       if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while looking for settings in WAL");
       auto read = read_segment(name);
+      if (!read) {
+        // It may only not follow the one before it, which ended early or was not there.
+        scanner_ = new_scanner();
+        read = read_segment(name);
+      }
+      if (!read || scanner_.reader().at_end()) scanner_ = new_scanner();  // one that has ended sees nothing more
       if (read) continue;
-      scanner_ = new_scanner();
       log_.debug("WAL was passed over in the search for changed settings",
                  {{"segment", name.file_name(plan_.wal.segment_size)}, {"error", read.error().message()}});
     }

@@ -49,7 +49,7 @@ class RevertedServer : public ::testing::Test {
   std::string slot_position() const { return server_.psql("select restart_lsn from pg_replication_slots"); }
   size_t listed() const {
     const auto list = installation_.must_summarize({"list"});
-    return MUST(list.array_of("backups"))->size() + MUST(list.array_of("transaction_logs"))->size();
+    return MUST(list.array_of("backups"))->size();
   }
   void expect_refused(const std::vector<std::string>& command) const {
     const auto output = installation_.run(command);
@@ -115,18 +115,6 @@ TEST_F(RevertedServer, WithChangeMapsEveryBackupIsRefused) {
   expect_every_backup_refused();
 }
 
-TEST_F(RevertedServer, WhereTheServerHasRemovedItsOwnWalTheStoredWalStillTells) {
-  live_on_and_revert(2);
-  // Without the slot the server recycles all that the repository could be compared with.
-  server_.psql("select pg_drop_replication_slot(slot_name) from pg_replication_slots");
-  write_segments(6);
-  for (int i = 0; i < 3; ++i) {
-    server_.psql("checkpoint");
-    write_segments(3);
-  }
-  expect_refused({"backup", "transaction_logs"});
-}
-
 TEST_F(RevertedServer, ATimelineOfItsOwnIsTheWayOn) {
   live_on_and_revert(4);
   const auto asked = installation_.run({"timeline", "fork"});
@@ -152,17 +140,6 @@ TEST_F(RevertedServer, ATimelineOfItsOwnIsTheWayOn) {
   EXPECT_EQ(status.exit_status, 0) << status.out;
   installation_.must_run(
       {"verify", "transaction_logs", now_text().substr(0, 4) + now_text().substr(5, 2) + now_text().substr(8, 2)});
-}
-
-TEST_F(RevertedServer, ForksAlsoBeyondTheArchivedEndAndSaysThatWhatLiesBetweenIsAGap) {
-  live_on_and_revert(2);
-  write_segments(6);
-  installation_.must_run({"timeline", "fork", "--yes"});
-  server_.psql("update ledger set who = 'forked' where id = 7");
-  const auto logs = installation_.run({"backup", "transaction_logs"});
-  EXPECT_TRUE(contains(logs.out + logs.err, "backup full")) << logs.out << logs.err;
-  installation_.must_run({"backup", "full"});
-  EXPECT_EQ(restored_ledger({"--latest"}, "latest"), ledger());
 }
 
 TEST_F(RevertedServer, TakesATimelineThatNobodyHasUsed) {

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "base/testing.h"
+#include "base/time.h"
 #include "integration/installation.h"
 
 namespace spendsync::testing {
@@ -70,7 +72,7 @@ TEST_F(VanishedRepository, IsNotMadeAnewAndAllGoesOnWhenItIsBack) {
   EXPECT_EQ(installation_.run({"check"}).exit_status, 0);
   const auto logs = installation_.must_summarize({"backup", "transaction_logs"});
   EXPECT_EQ(logs.find("gap"), nullptr) << logs.dump();
-  installation_.must_run({"verify"});
+  installation_.must_run({"verify", "full", TimeZone::utc().day_of(SystemClock().now())});
 }
 
 TEST_F(VanishedRepository, AnotherRepositoryInItsPlaceIsLeftAlone) {
@@ -94,7 +96,7 @@ TEST_F(VanishedRepository, ANewOneIsMadeOnceThatIsSaid) {
   EXPECT_EQ(MUST(said.text("place")), repository());
   EXPECT_FALSE(exists(repository()));
   installation_.must_run({"backup", "full"});
-  installation_.must_run({"verify"});
+  installation_.must_run({"verify", "full", TimeZone::utc().day_of(SystemClock().now())});
   EXPECT_EQ(tree(aside("kept")), kept);
   EXPECT_THAT(installation_.must_run({"init", "--new-repository"}), HasSubstr("has backed"));
   EXPECT_THAT(installation_.must_run({"init", "--new-repository"}), HasSubstr("remembers no repository"));
