@@ -18,7 +18,8 @@ size_t buffer_count(const WalUploader::Settings& settings) {
 }  // namespace
 
 Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
-                                                        ByteView content, uint32_t segment_size, ChangeMapper* mapper) {
+                                                        ByteView content, uint32_t segment_size,
+                                                        postgres::ChangeMapper* mapper) {
   repository::WalSegmentSummary summary;
   uint64_t records_before = scanner.records();
   auto note_commit = [&](const postgres::WalEvent& event) -> Result<void> {
