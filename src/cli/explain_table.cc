@@ -199,6 +199,14 @@ constexpr Explanation kExplanations[] = {
      "The restored server stopped replaying earlier than the plan said.",
      "Damaged or missing WAL; a server setting that recovery refuses.",
      "Look at `recovery.log` in `<target>.wal`; run `verify`; restore to an earlier moment meanwhile."},
+    {Condition::tablespace_after_backup, "a tablespace is newer than the backup",
+     "CREATE TABLESPACE is replayed at the location in its record, whatever lies there now: a copy would write into "
+     "the "
+     "files of the running server, so it was refused before anything was read or written.",
+     "A tablespace was made after the newest backup that leads to the target.",
+     "Take an incremental backup: every moment from its end on can be restored anywhere. For an earlier moment the "
+     "message names the last state before the tablespace; `restore --in-place` reaches the others, since it moves what "
+     "lies at the location aside."},
     {Condition::no_space, "a file system is full", "The system refused to write more.",
      "The repository's, the target's or the state directory's file system is full.",
      "Make room or mount more; then run the same command again. Nothing needs cleaning up."},

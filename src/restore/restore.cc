@@ -267,6 +267,13 @@ Result<void> check_not_original(const std::string& target, const PrepareSettings
       .with_hint("say --in-place --delta: its WAL is then saved first");
 }
 
+/// Replay writes where its records say. At the original place what lies there is moved aside before.
+Result<void> look_outside(repository::WalArchive& archive, WalCoverage& wal, RestorePlan& plan, std::stop_token stop) {
+  plan.new_tablespaces = TRY(find_new_tablespaces(archive, plan, std::move(stop)));
+  if (plan.in_place) return {};
+  return refuse_new_tablespaces(plan, wal);
+}
+
 }  // namespace
 
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
@@ -284,14 +291,18 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
     TRY(check_not_original(path, settings));
     planning.paths = RestorePaths::of(path);
     planning.asked_target = path;
-    return make_plan(repository, wal, std::move(target), planning);
+    auto plan = TRY(make_plan(repository, wal, std::move(target), planning));
+    TRY(look_outside(archive, wal, plan, stop));
+    return plan;
   }
   // The default place is named after the time, unless an interrupted restore of this very plan lies there.
   auto preliminary = TRY(make_plan(repository, wal, target, planning));
   auto path = TRY(default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(),
                                  preliminary.resume_id));
   planning.paths = RestorePaths::of(path);
-  return make_plan(repository, wal, std::move(target), planning);
+  auto plan = TRY(make_plan(repository, wal, std::move(target), planning));
+  TRY(look_outside(archive, wal, plan, stop));
+  return plan;
 }
 
 Result<RestoreReport> execute_restore(repository::Repository& repository, const RestorePlan& plan,

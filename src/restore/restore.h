@@ -21,7 +21,7 @@ struct PrepareSettings {
 
 /// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
 /// Errors: those of target_resolution.h; refused when the source's own directory is to be rewritten, by whatever path
-/// it is called, but not in place.
+/// it is called, but not in place, and when anywhere but in place recovery would make a tablespace where it lay.
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
                                     const PrepareSettings& settings, std::stop_token stop);
 
