@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "backup/change_map.h"
 #include "backup/segment_file.h"
 #include "base/condition.h"
+#include "postgres/wal/change_map.h"
 #include "postgres/wal/page_header.h"
 #include "postgres/wal/record_changes.h"
 #include "postgres/wal/record_reader.h"
@@ -79,7 +79,7 @@ class Search {
       return false;
     }
     if (!bytes->map) return false;
-    auto map = ChangeMap::decode(*bytes->map);
+    auto map = postgres::ChangeMap::decode(*bytes->map);
     if (!map || map->from > position_ || map->until < position_) return false;
     TRY(expect_to_follow(name, bytes->edges));
     changes_.merge(map->changes);

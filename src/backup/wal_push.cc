@@ -79,8 +79,8 @@ class Push {
   Result<repository::WalSegmentSummary> summarize(SegmentName name, ByteView content) const {
     postgres::CommitScanner scanner({segment_size(), identity_.major_version});
     if (!with_map_) return summarize_segment(scanner, name, content, segment_size());
-    ChangeMapper mapper({segment_size(), identity_.major_version});
-    if (begins_inside_record(content)) {
+    postgres::ChangeMapper mapper({segment_size(), identity_.major_version});
+    if (postgres::begins_inside_record(content)) {
       if (auto before = scan_segment_before(name)) scanner = *std::move(before);
     }
     return summarize_segment(scanner, name, content, segment_size(), &mapper);

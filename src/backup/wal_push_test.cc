@@ -5,10 +5,10 @@
 #include <numeric>
 #include <random>
 
-#include "backup/change_map.h"
 #include "backup/changed_since.h"
 #include "backup/testing/test_wal.h"
 #include "base/condition.h"
+#include "postgres/wal/change_map.h"
 #include "postgres/wal/segment_check.h"
 
 namespace spendsync::backup {
@@ -163,7 +163,7 @@ TEST_F(WalPushWithMaps, AMapThatBeginsTooLateIsMadeUpForFromTheSegmentsThemselve
   ASSERT_OK(push_with_map(3));
   MUST(remove_tree(directory_.path() + "/" + file_name({TimelineId{1}, 3})));
   ASSERT_OK(push_with_map(4));  // cannot see where its first record began
-  auto map = MUST(ChangeMap::decode(*MUST(wal_.archive->read_change_map({TimelineId{1}, 4})).map));
+  auto map = MUST(postgres::ChangeMap::decode(*MUST(wal_.archive->read_change_map({TimelineId{1}, 4})).map));
   EXPECT_GT(map.from, (SegmentName{TimelineId{1}, 4}.start(kSize)));
   ASSERT_OK(push_with_map(5));
   auto found = find(request("/nonexistent"));

@@ -18,12 +18,15 @@ size_t buffer_count(const WalUploader::Settings& settings) {
 }  // namespace
 
 Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
-                                                        ByteView content, uint32_t segment_size, ChangeMapper* mapper) {
+                                                        ByteView content, uint32_t segment_size,
+                                                        postgres::ChangeMapper* mapper) {
   repository::WalSegmentSummary summary;
   uint64_t records_before = scanner.records();
   auto note_commit = [&](const postgres::WalEvent& event) -> Result<void> {
     if (event.kind != postgres::WalEvent::Kind::commit) return {};
-    summary.add({event.time, event.end});
+    repository::CommitPoint commit{event.time, event.end};
+    if (!summary.first_commit) summary.first_commit = commit;
+    summary.last_commit = commit;
     return {};
   };
   if (mapper != nullptr) {

@@ -7,10 +7,10 @@
 #include <optional>
 #include <stop_token>
 
-#include "backup/change_map.h"
 #include "base/bounded_queue.h"
 #include "base/progress.h"
 #include "base/worker_group.h"
+#include "postgres/wal/change_map.h"
 #include "postgres/wal/commit_scanner.h"
 #include "repository/wal_archive.h"
 
@@ -20,7 +20,7 @@ namespace spendsync::backup {
 /// Errors: corrupt when a complete segment's records do not reach its end (segment, position and cause named).
 Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner& scanner, SegmentName name,
                                                         ByteView content, uint32_t segment_size,
-                                                        ChangeMapper* mapper = nullptr);
+                                                        postgres::ChangeMapper* mapper = nullptr);
 
 /// Takes consecutive segments from one thread. Each is checked, its commits are found, and it is handed to workers
 /// that compress, seal and store it. Memory: the buffers. Destroying it stops and joins the workers.
@@ -71,7 +71,7 @@ class WalUploader {
   Progress& progress_;
   std::stop_token stop_;
   postgres::CommitScanner scanner_;
-  ChangeMapper mapper_;
+  postgres::ChangeMapper mapper_;
   bool is_first_ = true;  // the next segment: the scanner proves that the others follow each other
   BoundedQueue<Job> jobs_;
   BoundedQueue<Bytes> free_buffers_;

@@ -14,6 +14,7 @@
 #include "cli/check_host.h"
 #include "cli/check_server.h"
 #include "cli/check_space.h"
+#include "cli/check_tablespaces.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/recovery_state.h"
@@ -214,7 +215,9 @@ class Check {
                       .has_backups = state_ && !state_->inventory->backups.empty()};
     report_.add(judge_server(facts));
     bool same_server = repository_ && repository_->identity().system_identifier == server_->system_identifier;
-    if (same_server) report_.add(check_history(*repository_, *connection_, *server_, process_.stop));
+    if (!same_server) return;
+    report_.add(check_history(*repository_, *connection_, *server_, process_.stop));
+    if (state_) report_.add(check_tablespaces(*connection_, *state_->inventory, process_.stop));
   }
 
   /// pg_hba.conf treats these connections by rules of their own.

@@ -199,13 +199,14 @@ constexpr Explanation kExplanations[] = {
      "The restored server stopped replaying earlier than the plan said.",
      "Damaged or missing WAL; a server setting that recovery refuses.",
      "Look at `recovery.log` in `<target>.wal`; run `verify`; restore to an earlier moment meanwhile."},
-    {Condition::position_is_no_commit, "the record at that position completes nothing",
-     "PostgreSQL would replay it and stop in the middle of what a transaction does: a DROP DATABASE has then removed "
+    {Condition::tablespace_after_backup, "a tablespace is newer than the backup",
+     "CREATE TABLESPACE is replayed at the location in its record, whatever lies there now: a copy would write into "
      "the "
-     "files, and the database is still listed. The message names the record and the last commit before it.",
-     "The position was taken before or while something ran (`pg_current_wal_lsn()`), not from a commit.",
-     "Say `--exclusive` to stop before the record, which is what a position taken before an accident means, or "
-     "`--inclusive` to replay it."},
+     "files of the running server, so it was refused before anything was read or written.",
+     "A tablespace was made after the newest backup that leads to the target.",
+     "Take an incremental backup: every moment from its end on can be restored anywhere. For an earlier moment the "
+     "message names the last state before the tablespace; `restore --in-place` reaches the others, since it moves what "
+     "lies at the location aside."},
     {Condition::no_space, "a file system is full", "The system refused to write more.",
      "The repository's, the target's or the state directory's file system is full.",
      "Make room or mount more; then run the same command again. Nothing needs cleaning up."},

@@ -263,26 +263,4 @@ Result<void> OriginalPlace::exchange_in_steps(const std::string& fresh) const {
       .with_hint(fmt::format("rename it back to {} by hand", data()));
 }
 
-/// Inside their own locations, which may be mount points and may serve other versions.
-Result<void> OriginalPlace::move_tablespaces(const restore::RestorePlan& plan) {
-  const auto& backup = plan.target.backup;
-  auto version = fmt::format("PG_{}_{}", backup.major_version, backup.catalog_version);
-  for (const auto& tablespace : plan.tablespaces) {
-    auto old = tablespace.location + "/" + version;
-    if (tablespace.chosen || !exists(old)) continue;
-    auto aside = old + ".before-" + state_.stamp;
-    if (::rename(old.c_str(), aside.c_str()) != 0) {
-      return Error::from_errno(errno, fmt::format("cannot rename {} to {}", old, aside));
-    }
-    moved_tablespaces_.emplace_back(old, aside);
-    TRY(sync_directory(tablespace.location));
-  }
-  return {};
-}
-
-void OriginalPlace::return_tablespaces() {
-  for (const auto& [from, to] : moved_tablespaces_) static_cast<void>(::rename(to.c_str(), from.c_str()));
-  moved_tablespaces_.clear();
-}
-
 }  // namespace spendsync::cli

@@ -48,6 +48,12 @@ class OriginalPlace {
   /// Whether move_aside() can be expected to succeed. Errors: refused for a mount point and where the directory above
   /// cannot be written: hint --delta.
   Result<void> check_movable() const;
+  /// Whether the locations of tablespaces that replay will make can be freed: each is there, or can be made, and what
+  /// lies in it is this server's. Errors: refused, naming the location.
+  Result<void> check_new_locations(const restore::RestorePlan& plan) const;
+  /// For a restore that moves nothing else (--delta, or one that is taken up again): the directories of this version
+  /// get another name; what an interrupted replay has made there is removed. Errors: as move_aside.
+  Result<void> free_new_locations(const restore::RestorePlan& plan);
   /// The data directory, and in each tablespace the directory of this version, get another name; an empty one that is
   /// marked as unfinished takes the data directory's place in the same instant. Durable.
   /// Errors: refused when the directory cannot be renamed (a mount point, another's parent directory): hint --delta;
@@ -66,6 +72,8 @@ class OriginalPlace {
   Result<void> save_state_in(const std::string& directory) const;
   Result<void> wait_until_ended(std::stop_token stop) const;
   Result<void> move_tablespaces(const restore::RestorePlan& plan);
+  Result<void> move_version_directory(const std::string& location, const std::string& version);
+  bool is_own_location(const std::string& location) const;
   /// The way back, where the data directory could not follow them.
   void return_tablespaces();
   Result<void> exchange(const std::string& fresh) const;

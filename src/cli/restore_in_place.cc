@@ -90,15 +90,21 @@ class InPlaceRestore {
     TRY(check_plan_id(options_, plan));
     TRY(restore::check_space(plan));
     if (!options_.delta && !place_.unfinished()) TRY(place_.check_movable());
+    TRY(place_.check_new_locations(plan));
     TRY(confirm(process_, plan.cluster, place_.data(), options_.yes));
     bool stopped = TRY(place_.stop_server(process_.stop));
     if (stopped) process_.output.remark("stopped the server on " + place_.data());
     if (!place_.unfinished()) TRY(save_wal());
     plan = TRY_CONTEXT(make_plan(), "the server was stopped and its WAL saved, nothing else was changed");
     TRY(check_reach(plan));
+    TRY_CONTEXT(place_.check_new_locations(plan), "the server was stopped and its WAL saved, nothing else was changed");
     process_.output.remark(fmt::format("recovering to {}, state of {}", restore::describe_target(plan.target),
                                        format_utc(plan.target.reached)));
-    if (!place_.unfinished() && !options_.delta) TRY(place_.move_aside(plan));
+    if (place_.unfinished() || options_.delta) {
+      TRY(place_.free_new_locations(plan));
+    } else {
+      TRY(place_.move_aside(plan));
+    }
     return execute(plan);
   }
 

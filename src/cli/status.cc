@@ -6,6 +6,7 @@
 
 #include "cli/check_history.h"
 #include "cli/check_server.h"
+#include "cli/check_tablespaces.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/recovery_state.h"
@@ -21,7 +22,7 @@ using monitoring::Verdict;
 struct ServerView {
   std::optional<postgres::ServerInfo> info{};
   std::optional<postgres::SlotState> slot{};
-  std::vector<CheckItem> slot_items{};  // server.slot, server.archiver, server.history
+  std::vector<CheckItem> slot_items{};  // server.slot, server.archiver, server.history, server.tablespaces
   std::string unreachable{};            // why it cannot be asked; empty: it can
 };
 
@@ -29,7 +30,8 @@ bool concerns_status(const CheckItem& item) { return item.name == "server.slot" 
 
 /// `repository`: null where there is none yet.
 Result<ServerView> ask(postgres::Connection& connection, const config::Config& config,
-                       repository::Repository* repository, bool has_backups, std::stop_token stop) {
+                       repository::Repository* repository, const restore::BackupInventory& backups,
+                       std::stop_token stop) {
   ServerView view;
   view.info = TRY(postgres::read_server_info(connection));
   view.slot = TRY(postgres::find_slot(connection, config.database.slot));
@@ -38,22 +40,24 @@ Result<ServerView> ask(postgres::Connection& connection, const config::Config& c
   facts.health = TRY(postgres::read_server_health(connection, stop));
   facts.slot_name = config.database.slot;
   facts.slot = view.slot;
-  facts.has_backups = has_backups;
+  facts.has_backups = !backups.backups.empty();
   for (auto& item : judge_server(facts)) {
     if (concerns_status(item)) view.slot_items.push_back(std::move(item));
   }
   bool same_server = repository && repository->identity().system_identifier == view.info->system_identifier;
-  if (same_server) view.slot_items.push_back(check_history(*repository, connection, *view.info, stop));
+  if (!same_server) return view;
+  view.slot_items.push_back(check_history(*repository, connection, *view.info, stop));
+  view.slot_items.push_back(check_tablespaces(connection, backups, stop));
   return view;
 }
 
-ServerView look_at_server(const Wiring& wiring, repository::Repository* repository, bool has_backups,
-                          std::stop_token stop) {
+ServerView look_at_server(const Wiring& wiring, repository::Repository* repository,
+                          const restore::BackupInventory& backups, std::stop_token stop) {
   auto settings = wiring.connection();
   settings.connect_timeout = std::chrono::seconds(5);
   auto connection = postgres::Connection::open(settings, stop);
   if (!connection) return {.unreachable = connection.error().message()};
-  auto view = ask(*connection, wiring.config(), repository, has_backups, stop);
+  auto view = ask(*connection, wiring.config(), repository, backups, stop);
   if (!view) return {.unreachable = view.error().message()};
   return *std::move(view);
 }
@@ -114,7 +118,7 @@ Result<Status> look(const Process& process, Wiring::Examination& found) {
   if (repository) {
     status.state = TRY(read_recovery_state(*repository, wiring.config().schedules.timezone, process.stop));
   }
-  status.server = look_at_server(wiring, repository.get(), !status.state.inventory->backups.empty(), process.stop);
+  status.server = look_at_server(wiring, repository.get(), *status.state.inventory, process.stop);
   if (process.stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
   const auto now = process.clock.now();
   const auto& info = status.server.info;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "restore/new_tablespaces.h"
 #include "restore/tablespace_mapping.h"
 #include "restore/target_resolution.h"
 #include "restore/wal_plan.h"
@@ -53,6 +54,7 @@ struct RestorePlan {
   RestorePaths paths;
   std::vector<PlannedTablespace> tablespaces;
   std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid
+  std::vector<NewTablespace> new_tablespaces;     // that replay makes: only in place
   WalPlan wal;
   uint64_t wal_segments = 0;  // that recovery is expected to read
   uint64_t wal_bytes = 0;     // stored, of those

@@ -18,8 +18,7 @@ std::string describe_target(const ResolvedTarget& target) {
       return format_utc(recovery.time);
     case RecoveryTarget::Kind::lsn:
       return target.asked ? fmt::format("{}, by position {}", format_utc(*target.asked), recovery.lsn.to_string())
-                          : fmt::format("position {}{}", recovery.lsn.to_string(),
-                                        recovery.inclusive ? "" : ", before the record there");
+                          : "position " + recovery.lsn.to_string();
     case RecoveryTarget::Kind::transaction:
       return "transaction " + recovery.transaction;
     case RecoveryTarget::Kind::name:
@@ -111,6 +110,10 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
           fact("tablespace", fmt::format("{} ({}) to {}", tablespace.oid, tablespace.source, tablespace.location)));
     }
   }
+  for (const auto& tablespace : plan.new_tablespaces) {
+    lines.push_back(fact("tablespace", fmt::format("{} made by replay in {}: what lies there is moved aside",
+                                                   tablespace.oid, tablespace.location)));
+  }
   for (const auto& need : plan.space) {
     lines.push_back(fact("space", fmt::format("{} needed, {} free in {}", format_bytes(need.needed),
                                               format_bytes(need.free), need.path)));
@@ -175,6 +178,13 @@ Json to_json(const RestorePlan& plan, const TimeZone& zone) {
     tablespaces.push(std::move(entry));
   }
   json.set("tablespaces", std::move(tablespaces));
+  Json made = Json::array();
+  for (const auto& tablespace : plan.new_tablespaces) {
+    Json entry = Json::object();
+    entry.set("oid", tablespace.oid).set("location", tablespace.location);
+    made.push(entry.set("position", tablespace.position.to_string()));
+  }
+  json.set("new_tablespaces", std::move(made));
   Json space = Json::array();
   for (const auto& need : plan.space) {
     Json entry = Json::object();

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 
-#include "base/file.h"
 #include "postgres/wal/commit_scanner.h"
+#include "restore/planned_wal.h"
 
 namespace spendsync::restore {
 
@@ -34,7 +33,7 @@ class LimitSearch {
       : archive_(archive), plan_(plan), log_(log) {}
 
   Result<std::vector<ReplayLimitValues>> run(std::stop_token stop) {
-    for (const auto& name : names()) {
+    for (const auto& name : replayed_segments(plan_)) {
       if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while looking for settings in WAL");
       auto read = read_segment(name);
       if (!read) {
@@ -55,52 +54,14 @@ class LimitSearch {
     return CommitScanner({.segment_size = plan_.wal.segment_size, .major_version = plan_.target.backup.major_version});
   }
 
-  /// The plan's segments up to the target, and where that is the end of WAL those which only lie aside.
-  std::vector<SegmentName> names() const {
-    auto names = plan_.wal.segments();
-    bool to_the_end = plan_.target.recovery.kind == postgres::RecoveryTarget::Kind::end_of_wal;
-    if (to_the_end) {
-      add_aside(names);
-    } else {
-      std::erase_if(names,
-                    [&](SegmentName name) { return name.start(plan_.wal.segment_size) > plan_.target.needed_until; });
-    }
-    return names;
-  }
-
-  void add_aside(std::vector<SegmentName>& names) const {
-    if (plan_.wal.aside.empty()) return;
-    std::vector<SegmentName> more;
-    std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator(plan_.wal.aside, failed)) {
-      auto name = SegmentName::parse(entry.path().filename().string(), plan_.wal.segment_size);
-      if (name && std::ranges::find(names, *name) == names.end()) more.push_back(*name);
-    }
-    std::ranges::sort(more);
-    names.insert(names.end(), more.begin(), more.end());
-  }
-
   Result<void> read_segment(SegmentName name) {
-    auto content = TRY(content_of(name));
+    auto content = TRY(replayed_content(archive_, plan_, name));
     return scanner_.feed(name, content, [&](const WalEvent& event) -> Result<void> {
       bool before_target = plan_.target.recovery.kind == postgres::RecoveryTarget::Kind::end_of_wal ||
                            event.start <= plan_.target.needed_until;
       if (event.kind == WalEvent::Kind::parameter_change && before_target) changes_.push_back(event.limits);
       return {};
     });
-  }
-
-  /// As `wal get` answers: what lies aside counts first.
-  Result<Bytes> content_of(SegmentName name) {
-    auto file = name.file_name(plan_.wal.segment_size);
-    if (!plan_.wal.aside.empty()) {
-      auto content = read_file(plan_.wal.aside + "/" + file, plan_.wal.segment_size);
-      if (content) content->resize(plan_.wal.segment_size);
-      if (content || !content.error().is(ErrorKind::not_found)) return content;
-    }
-    bool partial =
-        plan_.wal.partial && plan_.wal.partial->timeline == name.timeline && plan_.wal.partial->first == name.number;
-    return partial ? archive_.get_file(file + ".partial") : archive_.get_segment(name);
   }
 
   repository::WalArchive& archive_;

@@ -208,10 +208,6 @@ class Execution {
                        .limits = report_.limits},
                       plan_, archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
-    report_.unusable = report_.recovery->unusable;
-    if (!report_.recovery->unchecked.empty()) {
-      report_.notes.push_back("whether every database can be opened was not looked at: " + report_.recovery->unchecked);
-    }
     return {};
   }
 
@@ -271,6 +267,13 @@ Result<void> check_not_original(const std::string& target, const PrepareSettings
       .with_hint("say --in-place --delta: its WAL is then saved first");
 }
 
+/// Replay writes where its records say. At the original place what lies there is moved aside before.
+Result<void> look_outside(repository::WalArchive& archive, WalCoverage& wal, RestorePlan& plan, std::stop_token stop) {
+  plan.new_tablespaces = TRY(find_new_tablespaces(archive, plan, std::move(stop)));
+  if (plan.in_place) return {};
+  return refuse_new_tablespaces(plan, wal);
+}
+
 }  // namespace
 
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
@@ -288,14 +291,18 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
     TRY(check_not_original(path, settings));
     planning.paths = RestorePaths::of(path);
     planning.asked_target = path;
-    return make_plan(repository, wal, std::move(target), planning);
+    auto plan = TRY(make_plan(repository, wal, std::move(target), planning));
+    TRY(look_outside(archive, wal, plan, stop));
+    return plan;
   }
   // The default place is named after the time, unless an interrupted restore of this very plan lies there.
   auto preliminary = TRY(make_plan(repository, wal, target, planning));
   auto path = TRY(default_target(settings.target_directory, target.backup.label.text(), repository.clock().now(),
                                  preliminary.resume_id));
   planning.paths = RestorePaths::of(path);
-  return make_plan(repository, wal, std::move(target), planning);
+  auto plan = TRY(make_plan(repository, wal, std::move(target), planning));
+  TRY(look_outside(archive, wal, plan, stop));
+  return plan;
 }
 
 Result<RestoreReport> execute_restore(repository::Repository& repository, const RestorePlan& plan,
@@ -340,7 +347,6 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
     lines.push_back(fact("timeline", fmt::format("{}", recovery.timeline.value)));
   }
   for (const auto& missing : report.missing) lines.push_back(fact("not inside", missing));
-  for (const auto& what : report.unusable) lines.push_back(fact("unusable", what));
   for (const auto& note : report.notes) lines.push_back(fact("note", note));
   if (report.running) lines.push_back(fact("running", "yes"));
   if (!report.running && !report.start_command.empty()) lines.push_back(fact("start it with", report.start_command));
@@ -383,9 +389,6 @@ Json to_json(const RestoreReport& report, const TimeZone& zone) {
   Json missing = Json::array();
   for (const auto& what : report.missing) missing.push(what);
   json.set("missing", std::move(missing));
-  Json unusable = Json::array();
-  for (const auto& what : report.unusable) unusable.push(what);
-  json.set("unusable", std::move(unusable));
   return json;
 }
 

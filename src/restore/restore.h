@@ -21,7 +21,7 @@ struct PrepareSettings {
 
 /// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
 /// Errors: those of target_resolution.h; refused when the source's own directory is to be rewritten, by whatever path
-/// it is called, but not in place.
+/// it is called, but not in place, and when anywhere but in place recovery would make a tablespace where it lay.
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
                                     const PrepareSettings& settings, std::stop_token stop);
 
@@ -42,10 +42,9 @@ struct RestoreReport {
   bool running = false;
   std::chrono::nanoseconds files_duration{0};
   std::chrono::nanoseconds duration{0};
-  std::vector<std::string> notes;     // what somebody should know before using it
-  std::vector<std::string> missing;   // asked for, and not in the backup; empty: complete
-  std::vector<std::string> unusable;  // in the recovered cluster, see RecoveryResult; empty: everything can be opened
-  bool complete() const { return missing.empty() && unusable.empty(); }
+  std::vector<std::string> notes;    // what somebody should know before using it
+  std::vector<std::string> missing;  // asked for, and not in the backup; empty: complete
+  bool complete() const { return missing.empty(); }
 };
 std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& zone);
 Json to_json(const RestoreReport& report, const TimeZone& zone);

@@ -45,6 +45,8 @@ class WalChangeSet {
   std::optional<UnloggedCause> incomplete() const { return incomplete_; }
   /// Whether the relation's files may hold other content as a whole.
   bool is_remade(const RelationPlace& place) const;
+  /// Created or dropped, by oid.
+  const std::set<uint32_t>& tablespaces() const { return tablespaces_; }
   /// Ascending, each once. Valid until the set changes. Requires: sort() after the last change.
   std::span<const uint32_t> blocks(const RelationPlace& place) const;
   void sort();

@@ -1,9 +1,9 @@
-#include "backup/change_map.h"
+#include "postgres/wal/change_map.h"
 
 #include "postgres/wal/page_header.h"
 #include "postgres/wal/record_changes.h"
 
-namespace spendsync::backup {
+namespace spendsync::postgres {
 
 namespace {
 
@@ -29,13 +29,13 @@ Result<ChangeMap> ChangeMap::decode(ByteView bytes) {
   map.from.value = TRY(reader.u64());
   map.until.value = TRY(reader.u64());
   auto rest = TRY(reader.raw(reader.remaining()));
-  map.changes = TRY(postgres::WalChangeSet::decode(rest));
+  map.changes = TRY(WalChangeSet::decode(rest));
   return map;
 }
 
 bool begins_inside_record(ByteView content) {
-  auto info = postgres::load_page_header(content).info;
-  return (info & (postgres::kFirstIsContinuation | postgres::kFirstIsOverwrittenContinuation)) != 0;
+  auto info = load_page_header(content).info;
+  return (info & (kFirstIsContinuation | kFirstIsOverwrittenContinuation)) != 0;
 }
 
 void ChangeMapper::begin(SegmentName name, ByteView content, Lsn next_record) {
@@ -46,10 +46,10 @@ void ChangeMapper::begin(SegmentName name, ByteView content, Lsn next_record) {
   from_is_known_ = next_record.value != 0 || !begins_inside_record(content);
 }
 
-void ChangeMapper::add(const postgres::WalRecord& record) {
+void ChangeMapper::add(const WalRecord& record) {
   if (!from_is_known_) map_.from = record.start;
   from_is_known_ = true;
-  if (!failed_) failed_ = !postgres::add_changes(record, settings_.major_version, scratch_, map_.changes);
+  if (!failed_) failed_ = !add_changes(record, settings_.major_version, scratch_, map_.changes);
 }
 
 Bytes ChangeMapper::finish(Lsn next_record) {
@@ -58,4 +58,4 @@ Bytes ChangeMapper::finish(Lsn next_record) {
   return map_.encode();
 }
 
-}  // namespace spendsync::backup
+}  // namespace spendsync::postgres

@@ -4,14 +4,14 @@
 #include "postgres/wal/change_set.h"
 #include "postgres/wal/record.h"
 
-namespace spendsync::backup {
+namespace spendsync::postgres {
 
 /// Of the records that begin at or after `from` and end at or before `until`: of all of them. Maps of consecutive
 /// segments are gapless where each begins no later than the one before it ends.
 struct ChangeMap {
   Lsn from;
   Lsn until;
-  postgres::WalChangeSet changes;
+  WalChangeSet changes;
 
   Bytes encode();
   /// Errors: corrupt; unsupported for a newer version.
@@ -34,7 +34,7 @@ class ChangeMapper {
   /// `next_record` is the reader's, before it is fed the segment.
   void begin(SegmentName name, ByteView content, Lsn next_record);
   /// Every record that ends in the segment, in order.
-  void add(const postgres::WalRecord& record);
+  void add(const WalRecord& record);
   /// `next_record` is the reader's, now. The encoded map; empty when a record could not be understood, so that there
   /// is none.
   Bytes finish(Lsn next_record);
@@ -44,7 +44,7 @@ class ChangeMapper {
   ChangeMap map_;
   bool from_is_known_ = false;
   bool failed_ = false;
-  postgres::WalRecordContents scratch_;
+  WalRecordContents scratch_;
 };
 
-}  // namespace spendsync::backup
+}  // namespace spendsync::postgres
