@@ -22,6 +22,24 @@ int64_t mtime_us(const struct stat& status) {
 
 }  // namespace
 
+Result<uint64_t> stop_archiving_from(const std::string& wal_directory, SegmentName first, uint32_t segment_size) {
+  auto status = wal_directory + "/archive_status";
+  auto names = TRY(list_directory(status));
+  uint64_t count = 0;
+  for (const auto& name : names) {
+    if (!name.ends_with(kReady)) continue;
+    auto file_name = name.substr(0, name.size() - kReady.size());
+    auto segment = SegmentName::parse(file_name, segment_size);
+    if (!segment || segment->timeline != first.timeline || segment->number < first.number) continue;
+    if (::rename((status + "/" + name).c_str(), (status + "/" + file_name + ".done").c_str()) != 0) {
+      return Error::from_errno(errno, "cannot rename " + status + "/" + name);
+    }
+    ++count;
+  }
+  TRY(sync_directory(status));
+  return count;
+}
+
 Result<ArchiveBacklog> read_archive_backlog(const std::string& wal_directory) {
   auto names = TRY(list_directory(wal_directory + "/archive_status"));
   ArchiveBacklog backlog;

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "base/result.h"
+#include "base/types.h"
 
 namespace spendsync::backup {
 
@@ -19,6 +19,11 @@ struct ArchiveBacklog {
   /// "3 segments wait in pg_wal (48.0 MiB), which has 1.2 GiB free: full in about 2 h"
   std::string describe() const;
 };
+
+/// Tells the stopped server that the segments of `first`'s timeline from that one on need not be archived: no archive
+/// takes them, and the archiver would ask for the first of them for ever. How many there were.
+/// Errors: those of the directory.
+Result<uint64_t> stop_archiving_from(const std::string& wal_directory, SegmentName first, uint32_t segment_size);
 
 /// Errors: those of reading the directory.
 Result<ArchiveBacklog> read_archive_backlog(const std::string& wal_directory);

@@ -40,6 +40,18 @@ TEST_F(Backlog, CountsWhatWaitsAndSaysWhenTheDiskWillBeFull) {
   EXPECT_NEAR(static_cast<double>(backlog.until_full->count()), static_cast<double>(expected), 20);
 }
 
+TEST_F(Backlog, WhatNoArchiveTakesIsNoLongerWaitedFor) {
+  for (const char* name : {"000000010000000000000003", "000000010000000000000004", "000000010000000000000005",
+                           "000000020000000000000005"}) {
+    wait_to_be_archived(name, 1000);
+  }
+  EXPECT_EQ(MUST(stop_archiving_from(path(), {TimelineId{1}, 4}, 16u << 20)), 2u);
+  EXPECT_EQ(MUST(read_archive_backlog(path())).segments, 2u);
+  EXPECT_TRUE(exists(path() + "/archive_status/000000010000000000000003.ready"));
+  EXPECT_TRUE(exists(path() + "/archive_status/000000010000000000000004.done"));
+  EXPECT_TRUE(exists(path() + "/archive_status/000000020000000000000005.ready"));
+}
+
 TEST_F(Backlog, SaysItInOneLine) {
   ArchiveBacklog backlog{.segments = 3, .bytes = 48u << 20, .free_bytes = 1u << 30, .until_full = std::nullopt};
   EXPECT_EQ(backlog.describe(), "3 segments wait in pg_wal (48.0 MiB), which has 1.0 GiB free");

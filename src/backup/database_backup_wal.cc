@@ -17,15 +17,13 @@ Result<void> DatabaseBackup::Steps::expect_same_history() {
   repository::WalArchive archive(*repository_, {});
   WalLineage lineage({info.data_directory + "/pg_wal", info.wal_segment_size, server_->major(), info.system_identifier},
                      archive);
-  TRY(lineage.expect_not_behind(*control_, info.timeline, stop_));
-  // The newest alone: what the slot holds is compared when WAL is delivered.
-  return lineage.compare(info.timeline, info.current_lsn, info.current_lsn, stop_);
+  return lineage.expect_same_history(*control_, info.timeline, stop_);
 }
 
 Result<void> DatabaseBackup::Steps::bring_wal() {
   const auto& info = server_->info;
   WalCopy copy({info.data_directory, stopped_.start, stopped_.stop, info.wal_segment_size, info.system_identifier,
-                data_directory_status_.st_uid, data_directory_status_.st_gid});
+                server_->major(), data_directory_status_.st_uid, data_directory_status_.st_gid});
   report_.wal_segments = copy.segments().size();
   progress().begin_phase("copying WAL", copy.bytes(), report_.wal_segments);
   TRY(copy.copy_local(*copier_, stop_));

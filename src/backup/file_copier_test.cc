@@ -358,5 +358,17 @@ TEST_F(FileCopierTest, StoresContentFromMemoryAfterTheFiles) {
   EXPECT_TRUE(found.at(key("global/pg_control")).content == content);
 }
 
+TEST_F(FileCopierTest, AWorkerThatThrowsEndsTheRunWithItsError) {
+  std::vector<CopyFile> files;
+  for (int i = 0; i < 40; ++i) {
+    write("f" + std::to_string(i), Bytes(1000, std::byte{1}));
+    files.push_back(file("f" + std::to_string(i)));
+  }
+  files[5].open = []() -> Result<Fd> { throw std::bad_alloc(); };
+  auto error = failure(files);
+  EXPECT_TRUE(error.is(ErrorKind::internal)) << error.message();
+  EXPECT_NE(error.message().find("thread copy ended by an exception"), std::string::npos) << error.message();
+}
+
 }  // namespace
 }  // namespace spendsync::backup

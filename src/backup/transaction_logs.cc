@@ -120,7 +120,7 @@ Result<void> TransactionLogBackup::Run::expect_same_history() {
   if (server.in_recovery) return {};
   WalLineage lineage({wal_directory(), segment_size(), server.version / 10000, server.system_identifier},
                      collaborators.archive);
-  return lineage.expect_not_behind(*control, server.timeline, stop);
+  return lineage.expect_same_history(*control, server.timeline, stop);
 }
 
 /// Of the server, where it is on this host.

@@ -1,16 +1,17 @@
 #include "backup/wal_copy.h"
 
-#include <sys/stat.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "backup/segment_file.h"
 #include "postgres/wal/segment_check.h"
 
 namespace spendsync::backup {
 
 namespace {
 
-constexpr size_t kWalPageSize = 8192;  // of the first page no more than the header is looked at
 constexpr uint32_t kFileMode = 0600;
 
 }  // namespace
@@ -28,17 +29,11 @@ std::vector<SegmentName> WalCopy::segments() const {
 Result<void> WalCopy::copy_local(FileCopier& copier, std::stop_token stop) {
   auto feed = [&](const FileCopier::Add& add) -> Result<void> {
     for (auto name : segments()) {
-      auto opened = TRY(open_segment(name));
-      if (!opened) {
-        missing_.push_back(name);
-        continue;
-      }
       CopyFile file;
       file.entry = entry_of(name.file_name(settings_.segment_size));
       file.name = settings_.data_directory + "/" + file.entry.path;
       file.expected_size = settings_.segment_size;
-      // The open file keeps its content even if the server removes its name.
-      file.open = [fd = std::make_shared<Fd>(std::move(*opened))]() -> Result<Fd> { return std::move(*fd); };
+      file.open = [this, name] { return read_segment(name); };
       TRY(add(std::move(file)));
     }
     return {};
@@ -47,22 +42,23 @@ Result<void> WalCopy::copy_local(FileCopier& copier, std::stop_token stop) {
   return copy_history(copier);
 }
 
-/// Empty: gone, or the file of that name is already prepared for later WAL.
-Result<std::optional<Fd>> WalCopy::open_segment(SegmentName name) const {
-  auto path = settings_.data_directory + "/pg_wal/" + name.file_name(settings_.segment_size);
-  auto fd = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!fd && fd.error().is(ErrorKind::not_found)) return std::optional<Fd>();
-  if (!fd) return std::move(fd).error();
-  struct stat status {};
-  if (fstat(fd->get(), &status) != 0) return Error::from_errno(errno, "cannot look at " + path);
-  if (static_cast<uint64_t>(status.st_size) != settings_.segment_size) return std::optional<Fd>();
-  Bytes page(kWalPageSize);
-  TRY(read_at(*fd, 0, page, path));
-  auto header = postgres::read_segment_header(page);
-  bool as_named = header && header->address == name.start(settings_.segment_size) &&
-                  header->system_identifier == settings_.system_identifier;
-  if (!as_named) return std::optional<Fd>();
-  return std::optional<Fd>(std::move(*fd));
+/// A copy in memory: the server writes later WAL into the very file, under another name, as soon as the slot moves on.
+/// So what was read is checked, not what lies there. not_found: it is gone, or holds other WAL already.
+Result<Fd> WalCopy::read_segment(SegmentName name) {
+  auto file_name = name.file_name(settings_.segment_size);
+  auto content = SegmentFile::read(settings_.data_directory + "/pg_wal/" + file_name, settings_.segment_size);
+  if (!content && !content.error().is(ErrorKind::not_found)) return std::move(content).error();
+  postgres::SegmentExpectation expected{name, settings_.segment_size, settings_.system_identifier,
+                                        settings_.major_version};
+  if (!content || !postgres::check_segment(content->content(), expected)) {
+    std::lock_guard lock(mutex_);
+    missing_.push_back(name);
+    return Error(ErrorKind::not_found, file_name + " is no longer in pg_wal");
+  }
+  Fd copy(::memfd_create(file_name.c_str(), MFD_CLOEXEC));
+  if (!copy) return Error::from_errno(errno, "no memory for " + file_name);
+  TRY(write_all(copy, content->content(), file_name));
+  return copy;
 }
 
 Result<void> WalCopy::copy_history(FileCopier& copier) {
@@ -76,6 +72,7 @@ Result<void> WalCopy::copy_history(FileCopier& copier) {
 }
 
 Result<void> WalCopy::copy_missing(FileCopier& copier, repository::WalArchive& archive, std::stop_token stop) {
+  std::ranges::sort(missing_);
   for (auto name : missing_) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while copying WAL");
     auto file_name = name.file_name(settings_.segment_size);

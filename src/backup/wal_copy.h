@@ -1,6 +1,7 @@
 // The WAL from a backup's start to its stop, inside the backup itself: it then reaches consistency alone.
 #pragma once
 
+#include <mutex>
 #include <vector>
 
 #include "backup/file_copier.h"
@@ -18,6 +19,7 @@ class WalCopy {
     WalPosition stop;
     uint32_t segment_size = 0;
     SystemIdentifier system_identifier;
+    int major_version = 0;
     uint32_t uid = 0;  // the data directory's
     uint32_t gid = 0;
   };
@@ -34,12 +36,13 @@ class WalCopy {
   Result<void> copy_missing(FileCopier& copier, repository::WalArchive& archive, std::stop_token stop);
 
  private:
-  Result<std::optional<Fd>> open_segment(SegmentName name) const;
+  Result<Fd> read_segment(SegmentName name);
   Result<void> copy_history(FileCopier& copier);
   repository::FileEntry entry_of(const std::string& file_name) const;
 
   Settings settings_;
-  std::vector<SegmentName> missing_;
+  std::mutex mutex_;                  // guards missing_ while workers read
+  std::vector<SegmentName> missing_;  // in any order
   bool history_missing_ = false;
 };
 

@@ -195,15 +195,25 @@ Result<postgres::TimelineHistory> WalDelivery::store_histories(TimelineId timeli
   return history;
 }
 
-/// Whether somebody else delivers. Waits out a slot whose last user was killed a moment ago.
+/// Whether somebody else delivers. Waits out a slot whose last user was killed a moment ago, and another run of this
+/// program for as long as it gets on: schedules begin a full and a log backup in the same minute.
 Result<DeliveryPath> WalDelivery::choose_path(postgres::Connection& control, const Plan& plan, std::stop_token stop) {
   auto deadline = collaborators_.clock.monotonic() + settings_.busy_timeout;
+  std::optional<Lsn> held_at = plan.slot.restart_lsn;
+  bool told = false;
   std::optional<int> pid = plan.slot.active ? plan.slot.active_pid.value_or(0) : std::optional<int>();
   while (pid) {
     auto rows = TRY(control.query("SELECT application_name FROM pg_catalog.pg_stat_activity WHERE pid = $1::int",
                                   {std::to_string(*pid)}, stop));
-    if (rows.rows.size() == 1 && rows.rows[0][0].value_or("") == settings_.agent_application_name) {
-      return DeliveryPath::agent;
+    auto holder = rows.rows.size() == 1 ? rows.rows[0][0].value_or("") : std::string();
+    if (holder == settings_.agent_application_name) return DeliveryPath::agent;
+    bool is_ours = holder == settings_.connection.application_name;
+    if (is_ours && !told) {
+      collaborators_.log.info(fmt::format(
+          "another run of this program streams from slot \"{}\": waiting while it gets on", settings_.slot));
+      collaborators_.progress.begin_phase("waiting for another run", 0);
+      deadline = collaborators_.clock.monotonic() + settings_.delivery_timeout;
+      told = true;
     }
     if (collaborators_.clock.monotonic() > deadline) {
       return Error(ErrorKind::conflict,
@@ -214,6 +224,10 @@ Result<DeliveryPath> WalDelivery::choose_path(postgres::Connection& control, con
     }
     TRY(collaborators_.clock.sleep_for(kPoll, stop));
     auto slot = TRY(postgres::find_slot(control, settings_.slot));
+    if (is_ours && slot && slot->restart_lsn != held_at) {
+      held_at = slot->restart_lsn;
+      deadline = collaborators_.clock.monotonic() + settings_.delivery_timeout;
+    }
     pid = slot && slot->active ? slot->active_pid.value_or(0) : std::optional<int>();
   }
   auto rows =
@@ -247,14 +261,15 @@ Result<bool> WalDelivery::wait_for_others(const Plan& plan, std::stop_token stop
 }
 
 /// From the first byte that is wanted or kept; where the server has removed that, from what the slot still holds.
-Result<WalDelivery::Streamed> WalDelivery::stream(const Plan& plan, std::stop_token stop) {
+Result<WalDelivery::Streamed> WalDelivery::stream(Plan& plan, std::stop_token stop) {
   auto start = TRY(first_missing(collaborators_.archive, plan.history, plan.begin, plan.until, settings_.segment_size));
   if (!start) return Streamed{};
   auto streamed = stream_from(plan, *start, stop);
   if (streamed) return streamed;
   bool other_history = streamed.error().condition() == Condition::wal_diverged;
   if (other_history && start->timeline < plan.history.timeline()) {
-    return stream_from_fork(plan, streamed.error(), stop);
+    leave_out_ancestors(plan, streamed.error());
+    return stream(plan, stop);
   }
   if (!streamed.error().is(ErrorKind::not_found) || start->lsn >= plan.slot_begin.lsn) return streamed;
   collaborators_.log.warning("the server has removed WAL that is not in the repository",
@@ -264,45 +279,41 @@ Result<WalDelivery::Streamed> WalDelivery::stream(const Plan& plan, std::stop_to
   return stream_from(plan, *start, stop);
 }
 
-/// What the repository holds of an older timeline was written by another state of this server, which has left it by a
-/// timeline of its own. The rest of the older timeline would not join; it is a gap, as the caller will find.
-Result<WalDelivery::Streamed> WalDelivery::stream_from_fork(const Plan& plan, const Error& why, std::stop_token stop) {
-  Lsn fork = plan.history.entries.back().begin;
-  SegmentName first = SegmentName::containing(plan.history.timeline(), fork, settings_.segment_size);
-  collaborators_.log.warning(fmt::format("WAL of timelines before {} does not join what is stored and is left out: {}",
-                                         plan.history.timeline().value, why.message()),
-                             {});
-  auto start = TRY(first_missing(collaborators_.archive, plan.history, beginning_of(first, settings_.segment_size),
-                                 plan.until, settings_.segment_size));
-  if (!start) return Streamed{};
-  return stream_from(plan, *start, stop);
-}
-
 /// The server goes from one timeline to the next as its history file says, line by line. Where that is not the way of a
 /// recovery, each timeline's segments are asked for by themselves: a segment in which a timeline begins may be
 /// streamed from its start, and what leads there is in it.
 Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosition start, std::stop_token stop) {
-  if (plan.history.uses_every_ancestor()) return stream_stretch(start, plan.until, stop);
+  auto before = [&](SegmentName first) {
+    return first.number == 0 ? std::optional<SegmentName>()
+                             : segment_on(plan.history, first.number - 1, settings_.segment_size);
+  };
+  if (plan.history.uses_every_ancestor()) {
+    return stream_stretch(start, plan.until,
+                          before(SegmentName::containing(start.timeline, start.lsn, settings_.segment_size)), stop);
+  }
   auto ranges = TRY(follow_history(plan.history, {plan.history.timeline_at(start.lsn), start.lsn}, plan.until));
   auto missing = TRY(missing_segments(collaborators_.archive, ranges, settings_.segment_size));
   Streamed streamed;
   for (const SegmentRun& run : missing) {
     Lsn until = std::min(plan.until, run.last.end(settings_.segment_size));
-    auto stretch = TRY(stream_stretch({run.first.timeline, run.first.start(settings_.segment_size)}, until, stop));
+    auto stretch = TRY(stream_stretch(beginning_of(run.first, settings_.segment_size), until, before(run.first), stop));
     streamed.segments += stretch.segments;
     streamed.bytes += stretch.bytes;
   }
   return streamed;
 }
 
-Result<WalDelivery::Streamed> WalDelivery::stream_stretch(WalPosition start, Lsn until, std::stop_token stop) {
+Result<WalDelivery::Streamed> WalDelivery::stream_stretch(WalPosition start, Lsn until,
+                                                          std::optional<SegmentName> before, std::stop_token stop) {
   collaborators_.progress.begin_phase("streaming WAL", until.value - start.lsn.value);
   WalUploader uploader({.segment_size = settings_.segment_size,
                         .major_version = settings_.major_version,
                         .system_identifier = settings_.system_identifier,
                         .workers = settings_.workers,
                         .buffer_bytes = settings_.buffer_bytes,
-                        .change_maps = settings_.change_maps},
+                        .change_maps = settings_.change_maps,
+                        .before_first = before,
+                        .wal_directory = settings_.wal_directory},
                        collaborators_.archive, collaborators_.progress, stop);
   postgres::WalReceiver::Settings receiver;
   receiver.connection = settings_.connection;
@@ -334,13 +345,36 @@ Result<WalDelivery::Streamed> WalDelivery::stream_stretch(WalPosition start, Lsn
   return Streamed{stored.segments, stored.bytes};
 }
 
-/// What the server may remove once the slot moves on, or once a record says that it is stored.
-Result<void> WalDelivery::compare_stored(const Plan& plan, std::stop_token stop) {
+/// What the server may remove once the slot moves on, or once a record says that it is stored. What is stored of a
+/// timeline that it has left may be another history's, after `timeline fork`: then nothing before the fork is wanted.
+Result<void> WalDelivery::compare_stored(Plan& plan, std::stop_token stop) {
   if (plan.server_is_standby || settings_.wal_directory.empty()) return {};
   WalLineage lineage(
       {settings_.wal_directory, settings_.segment_size, settings_.major_version, settings_.system_identifier},
       collaborators_.archive);
-  return lineage.compare(plan.history.timeline(), plan.begin.lsn, plan.until, stop);
+  TRY(lineage.compare(plan.history.timeline(), plan.begin.lsn, plan.until, stop));
+  for (const auto& entry : plan.history.entries) {
+    if (!entry.end || *entry.end <= plan.begin.lsn) continue;
+    auto same = lineage.compare(entry.timeline, plan.begin.lsn, std::min(*entry.end, plan.until), stop);
+    if (!same && same.error().condition() == Condition::wal_diverged) {
+      leave_out_ancestors(plan, same.error());
+      return {};
+    }
+    TRY(std::move(same));
+  }
+  return {};
+}
+
+/// The rest of the older timelines would not join what is stored of them; it is a gap, as the caller will find.
+void WalDelivery::leave_out_ancestors(Plan& plan, const Error& why) {
+  collaborators_.log.warning(fmt::format("WAL of the timelines before {} is left out, as what is stored of them is "
+                                         "another history's: {}",
+                                         plan.history.timeline().value, why.message()),
+                             {});
+  Lsn fork = plan.history.entries.back().begin;
+  plan.begin = beginning_of(SegmentName::containing(plan.history.timeline(), fork, settings_.segment_size),
+                            settings_.segment_size);
+  if (plan.slot_begin.lsn < plan.begin.lsn) plan.slot_begin = plan.begin;
 }
 
 /// Others delivered: the slot has seen none of it and would keep it for ever.

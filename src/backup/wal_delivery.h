@@ -33,7 +33,8 @@ std::string_view to_string(DeliveryPath path);
 /// that is ours (archive_mode on and the command contains "wal push"); else this process streams from the slot. When
 /// somebody else delivers, deliver_until waits as long as segments keep arriving; when none comes for
 /// `delivery_timeout`, it streams itself (archive_command; with a warning that quotes pg_stat_archiver) or gives up
-/// (agent). Both ways may run side by side: an identical segment is no conflict.
+/// (agent). Another run of this program that streams from the slot is waited for while the slot moves. Both ways may
+/// run side by side: an identical segment is no conflict.
 class WalDelivery {
  public:
   struct Settings {
@@ -97,11 +98,12 @@ class WalDelivery {
   Result<Plan> make_plan(postgres::Connection& control, const Request& request, std::stop_token stop);
   Result<DeliveryPath> choose_path(postgres::Connection& control, const Plan& plan, std::stop_token stop);
   Result<bool> wait_for_others(const Plan& plan, std::stop_token stop);
-  Result<Streamed> stream(const Plan& plan, std::stop_token stop);
+  Result<Streamed> stream(Plan& plan, std::stop_token stop);
   Result<Streamed> stream_from(const Plan& plan, WalPosition start, std::stop_token stop);
-  Result<Streamed> stream_stretch(WalPosition start, Lsn until, std::stop_token stop);
-  Result<Streamed> stream_from_fork(const Plan& plan, const Error& why, std::stop_token stop);
-  Result<void> compare_stored(const Plan& plan, std::stop_token stop);
+  Result<Streamed> stream_stretch(WalPosition start, Lsn until, std::optional<SegmentName> before,
+                                  std::stop_token stop);
+  Result<void> compare_stored(Plan& plan, std::stop_token stop);
+  void leave_out_ancestors(Plan& plan, const Error& why);
   Result<void> release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop);
 
   Settings settings_;

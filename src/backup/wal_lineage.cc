@@ -5,18 +5,29 @@
 #include <algorithm>
 
 #include "backup/segment_file.h"
+#include "base/condition.h"
 #include "base/file.h"
 #include "postgres/wal/record_reader.h"
 #include "postgres/wal/segment_check.h"
+#include "postgres/wal/segment_tail.h"
 #include "repository/wal_continuity.h"
 
 namespace spendsync::backup {
 
 namespace {
 
+bool is_among(const std::vector<repository::SegmentRange>& ranges, SegmentName name) {
+  return std::ranges::any_of(ranges, [&](const auto& range) { return range.first <= name && name <= range.last; });
+}
+
 std::optional<SegmentName> newest_of(const std::vector<repository::SegmentRange>& ranges) {
   if (ranges.empty()) return std::nullopt;
   return ranges.back().last;
+}
+
+Result<Lsn> insert_position(postgres::Connection& control, std::stop_token stop) {
+  auto text = TRY(control.query_value("SELECT pg_catalog.pg_current_wal_insert_lsn()::text", {}, stop));
+  return Lsn::parse(text);
 }
 
 /// A stored segment that is damaged or expired meanwhile is no other history; verify names it.
@@ -38,37 +49,62 @@ bool holds_same_records(SegmentName name, ByteView stored, ByteView other, uint3
   return std::ranges::equal(stored.first(meaningful), other.first(meaningful));
 }
 
-Result<void> WalLineage::expect_not_behind(postgres::Connection& control, TimelineId timeline, std::stop_token stop) {
-  auto insert_position = [&]() -> Result<Lsn> {
-    auto text = TRY(control.query_value("SELECT pg_catalog.pg_current_wal_insert_lsn()::text", {}, stop));
-    return Lsn::parse(text);
-  };
-  Lsn server = TRY(insert_position());
+Result<std::optional<std::string>> WalLineage::is_behind(postgres::Connection& control, TimelineId timeline,
+                                                         std::stop_token stop) {
+  Lsn server = TRY(insert_position(control, stop));
   SegmentName first = SegmentName::containing(timeline, server, settings_.segment_size);
   SegmentName last{timeline, UINT64_MAX / settings_.segment_size};
   auto beyond = TRY(archive_.segments_between(first, last));
   auto newest = newest_of(beyond);
-  if (!newest) return {};
+  if (!newest) return std::optional<std::string>();
   // It goes on writing and archiving meanwhile: what was listed was complete by then.
-  server = TRY(insert_position());
+  server = TRY(insert_position(control, stop));
   Lsn archived_end = newest->end(settings_.segment_size);
-  if (server >= archived_end) return {};
-  return repository::wal_diverged(
+  if (server >= archived_end) return std::optional<std::string>();
+  return std::optional(
       fmt::format("the repository holds WAL of timeline {} up to {} ({}), and the server is only at {}", timeline.value,
                   archived_end.to_string(), newest->file_name(settings_.segment_size), server.to_string()));
 }
 
+Result<std::optional<WalLineage::Divergence>> WalLineage::judge(postgres::Connection& control, TimelineId timeline,
+                                                                std::stop_token stop) {
+  auto behind = TRY(is_behind(control, timeline, stop));
+  Lsn server = TRY(insert_position(control, stop));
+  auto differs = TRY(first_difference(timeline, server, server, stop));
+  if (behind) {
+    auto first = differs.value_or(SegmentName::containing(timeline, server, settings_.segment_size));
+    return std::optional(Divergence{*std::move(behind), first});
+  }
+  if (differs) return std::optional(Divergence{describe_difference(*differs), *differs});
+  return judge_first_new(timeline, server);
+}
+
+Result<void> WalLineage::expect_same_history(postgres::Connection& control, TimelineId timeline, std::stop_token stop) {
+  auto divergence = TRY(judge(control, timeline, stop));
+  if (divergence) return repository::wal_diverged(std::move(divergence->what));
+  return {};
+}
+
 Result<void> WalLineage::compare(TimelineId timeline, Lsn from, Lsn until, std::stop_token stop) {
+  auto differs = TRY(first_difference(timeline, from, until, stop));
+  if (differs) return repository::wal_diverged(describe_difference(*differs));
+  return {};
+}
+
+std::string WalLineage::describe_difference(SegmentName first) const {
+  return fmt::format("from WAL segment {} on the repository holds other WAL than the server's {} does",
+                     first.file_name(settings_.segment_size), settings_.wal_directory);
+}
+
+Result<std::optional<SegmentName>> WalLineage::first_difference(TimelineId timeline, Lsn from, Lsn until,
+                                                                std::stop_token stop) {
+  std::optional<SegmentName> differs;
   uint64_t below = until.value / settings_.segment_size;
   auto local = TRY(local_segments(timeline, below));
-  if (local.empty()) return {};
+  if (local.empty()) return differs;
   auto stored = TRY(archive_.segments_between(local.front(), local.back()));
-  auto is_stored = [&](SegmentName name) {
-    return std::ranges::any_of(stored, [&](const auto& range) { return range.first <= name && name <= range.last; });
-  };
-  std::erase_if(local, [&](SegmentName name) { return !is_stored(name); });
+  std::erase_if(local, [&](SegmentName name) { return !is_among(stored, name); });
   uint64_t first = from.value / settings_.segment_size;
-  std::optional<SegmentName> differs;
   // Newest first: where histories have parted, they do not meet again.
   for (auto name = local.rbegin(); name != local.rend(); ++name) {
     if (name != local.rbegin() && !differs && name->number < first) break;
@@ -77,10 +113,38 @@ Result<void> WalLineage::compare(TimelineId timeline, Lsn from, Lsn until, std::
     if (same && differs) break;
     if (!same) differs = *name;
   }
-  if (!differs) return {};
-  return repository::wal_diverged(
-      fmt::format("from WAL segment {} on the repository holds other WAL than the server's {} does",
-                  differs->file_name(settings_.segment_size), settings_.wal_directory));
+  return differs;
+}
+
+/// Where the server has recycled all that is stored, the first segment that is not says what it follows.
+Result<std::optional<WalLineage::Divergence>> WalLineage::judge_first_new(TimelineId timeline, Lsn until) {
+  std::optional<Divergence> nothing;
+  auto local = TRY(local_segments(timeline, until.value / settings_.segment_size));
+  if (local.empty() || local.front().number == 0) return nothing;
+  auto stored = TRY(archive_.segments_between({timeline, local.front().number - 1}, local.back()));
+  for (SegmentName name : local) {
+    if (is_among(stored, name) || !is_among(stored, {timeline, name.number - 1})) continue;
+    auto own = TRY(read_own(name));
+    if (!own) return nothing;
+    postgres::WalRecordReader reader(
+        {.segment_size = settings_.segment_size, .major_version = settings_.major_version});
+    TRY(reader.feed(name, own->content(), [](const postgres::WalRecord&) { return ok(); }));
+    SegmentEdges edges = reader.edges();
+    if (edges.first_previous) {
+      SegmentName before{timeline, name.number - 1};
+      edges.previous_tail =
+          postgres::read_segment_tail({.path = settings_.wal_directory + "/" + before.file_name(settings_.segment_size),
+                                       .name = before,
+                                       .segment_size = settings_.segment_size,
+                                       .system_identifier = settings_.system_identifier,
+                                       .last_record = *edges.first_previous});
+    }
+    auto follows = archive_.expect_to_follow(name, edges);
+    if (follows) return nothing;
+    if (follows.error().condition() != Condition::wal_diverged) return std::move(follows).error();
+    return std::optional(Divergence{follows.error().message(), name});
+  }
+  return nothing;
 }
 
 /// Ascending; those whose first page is what the name says. Files that the server has recycled carry future names.

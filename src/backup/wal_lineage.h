@@ -27,9 +27,16 @@ class WalLineage {
   };
   WalLineage(Settings settings, repository::WalArchive& archive) : settings_(std::move(settings)), archive_(archive) {}
 
-  /// The server writes behind the end of all that is archived of its timeline.
-  /// Errors: conflict (Condition::wal_diverged) when it does not; those of the session and of the store.
-  Result<void> expect_not_behind(postgres::Connection& control, TimelineId timeline, std::stop_token stop);
+  struct Divergence {
+    std::string what;
+    SegmentName first;  // of the server's own segments: from this one on they are no part of the stored history
+  };
+  /// Whether the server goes on where the stored WAL of its timeline ends: it is not behind that, the newest segment
+  /// that both have is the same, and the first one that only the server has joins on to the last one that is stored.
+  /// Empty: it does, or nothing says otherwise. Errors: those of the session and of the store.
+  Result<std::optional<Divergence>> judge(postgres::Connection& control, TimelineId timeline, std::stop_token stop);
+  /// The same as an error. Errors: conflict (Condition::wal_diverged); as judge().
+  Result<void> expect_same_history(postgres::Connection& control, TimelineId timeline, std::stop_token stop);
 
   /// Every stored segment of the timeline that lies in pg_wal as well, below the one in which `until` lies: from the
   /// one that holds `from` on, and always the newest. Compared up to the end of the last record: what follows a WAL
@@ -41,6 +48,11 @@ class WalLineage {
 
  private:
   Result<std::vector<SegmentName>> local_segments(TimelineId timeline, uint64_t below) const;
+  Result<std::optional<std::string>> is_behind(postgres::Connection& control, TimelineId timeline,
+                                               std::stop_token stop);
+  Result<std::optional<SegmentName>> first_difference(TimelineId timeline, Lsn from, Lsn until, std::stop_token stop);
+  Result<std::optional<Divergence>> judge_first_new(TimelineId timeline, Lsn until);
+  std::string describe_difference(SegmentName first) const;
   Result<bool> is_same(SegmentName name);
   Result<std::optional<SegmentFile>> read_own(SegmentName name) const;
 

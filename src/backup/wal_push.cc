@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "postgres/wal/commit_scanner.h"
 #include "postgres/wal/segment_check.h"
+#include "postgres/wal/segment_tail.h"
 #include "postgres/wal/timeline_history.h"
 
 namespace spendsync::backup {
@@ -72,8 +73,20 @@ class Push {
   /// Of a segment that is not stored yet.
   Result<repository::WalSegmentSummary> summarize_to_store(SegmentName name, ByteView content) const {
     auto summary = TRY(summarize(name, content));
+    if (!summary.edges.previous_tail) summary.edges.previous_tail = tail_of_segment_before(name, summary.edges);
     TRY(archive_.expect_to_follow(name, summary.edges));
     return summary;
+  }
+
+  /// As the server has it: usually it was archived a moment ago and is still there.
+  std::optional<uint64_t> tail_of_segment_before(SegmentName name, const SegmentEdges& edges) const {
+    if (name.number == 0 || !edges.first_previous) return std::nullopt;
+    SegmentName before = segment_on(history_, name.number - 1, segment_size());
+    return postgres::read_segment_tail({.path = directory_of(path_) + "/" + before.file_name(segment_size()),
+                                        .name = before,
+                                        .segment_size = segment_size(),
+                                        .system_identifier = identity_.system_identifier,
+                                        .last_record = *edges.first_previous});
   }
 
   Result<repository::WalSegmentSummary> summarize(SegmentName name, ByteView content) const {
@@ -186,6 +199,7 @@ class Push {
   }
 
   Result<void> check_timeline(SegmentName name) {
+    history_ = postgres::initial_history(name.timeline);
     if (name.timeline.value == 1) return {};
     auto stored = archive_.get_history(name.timeline);
     std::string text;
@@ -195,10 +209,10 @@ class Push {
       if (!stored.error().is(ErrorKind::not_found)) return std::move(stored).error();
       text = TRY(push_sibling_history(name.timeline));
     }
-    auto history = TRY(postgres::parse_timeline_history(name.timeline, text));
-    if (name.end(segment_size()) > history.entries.back().begin) return {};
+    history_ = TRY(postgres::parse_timeline_history(name.timeline, text));
+    if (name.end(segment_size()) > history_.entries.back().begin) return {};
     return Error(ErrorKind::refused, fmt::format("{} lies before timeline {} forked off, at {}", outcome_.file_name,
-                                                 name.timeline.value, history.entries.back().begin.to_string()));
+                                                 name.timeline.value, history_.entries.back().begin.to_string()));
   }
 
   /// Where archiving was turned on after the promotion, nobody has pushed it.
@@ -231,6 +245,7 @@ class Push {
   const repository::ClusterIdentity& identity_;
   const std::string path_;
   const bool with_map_;
+  postgres::TimelineHistory history_;  // of the segment's timeline
   PushOutcome outcome_;
 };
 

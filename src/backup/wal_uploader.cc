@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "postgres/wal/segment_check.h"
+#include "postgres/wal/segment_tail.h"
 
 namespace spendsync::backup {
 
@@ -54,7 +55,6 @@ WalUploader::WalUploader(Settings settings, repository::WalArchive& archive, Pro
     : settings_(settings),
       archive_(archive),
       progress_(progress),
-      stop_(stop),
       scanner_({settings.segment_size, settings.major_version}),
       mapper_({settings.segment_size, settings.major_version}),
       jobs_(buffer_count(settings)),
@@ -81,12 +81,11 @@ Result<void> WalUploader::add(SegmentName name, ByteView content) {
   job.name = name;
   job.summary = TRY(
       summarize_segment(scanner_, name, content, settings_.segment_size, settings_.change_maps ? &mapper_ : nullptr));
-  if (std::exchange(is_first_, false)) TRY(archive_.expect_to_follow(name, job.summary.edges));
-  auto buffer = free_buffers_.pop(stop_);
-  if (!buffer || !*buffer) {
-    TRY(failure());
-    return Error(ErrorKind::cancelled, "stopped");
-  }
+  if (std::exchange(is_first_, false)) TRY(expect_to_follow_stored(name, job.summary.edges));
+  // The group's token: a worker that ended in any way, by an exception too, gives back no buffer.
+  auto buffer = free_buffers_.pop(workers_.stop_token());
+  if (!buffer) return why_stopped();
+  if (!*buffer) return why_stopped();
   job.content = **std::move(buffer);
   job.content.assign(content.begin(), content.end());
   {
@@ -94,14 +93,36 @@ Result<void> WalUploader::add(SegmentName name, ByteView content) {
     job.ticket = first_ticket_ + pending_.size();
     pending_.push_back({name.end(settings_.segment_size), false});
   }
-  return jobs_.push(std::move(job), stop_);
+  auto pushed = jobs_.push(std::move(job), workers_.stop_token());
+  return pushed ? pushed : why_stopped();
+}
+
+/// The scanner proves that all later ones follow each other.
+Result<void> WalUploader::expect_to_follow_stored(SegmentName name, SegmentEdges& edges) {
+  if (settings_.before_first && !settings_.wal_directory.empty() && edges.first_previous) {
+    edges.previous_tail = postgres::read_segment_tail(
+        {.path = settings_.wal_directory + "/" + settings_.before_first->file_name(settings_.segment_size),
+         .name = *settings_.before_first,
+         .segment_size = settings_.segment_size,
+         .system_identifier = settings_.system_identifier,
+         .last_record = *edges.first_previous});
+  }
+  return archive_.expect_to_follow(name, edges);
+}
+
+Error WalUploader::why_stopped() {
+  std::lock_guard lock(mutex_);
+  return failure_ ? *failure_ : Error(ErrorKind::cancelled, "stopped");
 }
 
 Result<void> WalUploader::work(std::stop_token stop) {
   while (true) {
     std::optional<Job> job = TRY(jobs_.pop(stop));
     if (!job) return {};
-    auto stored = archive_.put_segment(job->name, job->content, job->summary);
+    auto stored = run_guarded("wal-upload", [&]() -> Result<void> {
+      TRY(archive_.put_segment(job->name, job->content, job->summary));
+      return {};
+    });
     if (!stored) {
       Error error = std::move(stored).error().with_context(
           fmt::format("storing WAL segment {}", job->name.file_name(settings_.segment_size)));

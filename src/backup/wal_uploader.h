@@ -33,6 +33,10 @@ class WalUploader {
     unsigned workers = 2;
     size_t buffer_bytes = 96u << 20;  // as many segments as fit, one at least
     bool change_maps = false;
+    /// The segment before the first one and the server's pg_wal, to see whether it ends as the stored one of its name
+    /// does. Empty: it is not known, or not on this host.
+    std::optional<SegmentName> before_first = std::nullopt;
+    std::string wal_directory = {};
   };
   WalUploader(Settings settings, repository::WalArchive& archive, Progress& progress, std::stop_token stop);
   ~WalUploader();
@@ -62,6 +66,8 @@ class WalUploader {
   };
   Result<repository::WalSegmentSummary> inspect(SegmentName name, ByteView content);
   Result<void> work(std::stop_token stop);
+  Error why_stopped();
+  Result<void> expect_to_follow_stored(SegmentName name, SegmentEdges& edges);
   void note_stored(const Job& job);
   void note_failure(const Error& error);
   Result<void> failure();
@@ -69,7 +75,6 @@ class WalUploader {
   const Settings settings_;
   repository::WalArchive& archive_;
   Progress& progress_;
-  std::stop_token stop_;
   postgres::CommitScanner scanner_;
   postgres::ChangeMapper mapper_;
   bool is_first_ = true;  // the next segment: the scanner proves that the others follow each other

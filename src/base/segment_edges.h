@@ -14,6 +14,10 @@ struct SegmentEdges {
   std::optional<Lsn> first_previous;  // xl_prev of the first record that begins in the segment
   std::optional<Lsn> last_record;     // start of the last record that begins in it, whether it ends in it or not
   std::optional<Lsn> last_whole;      // start of the last record that begins and ends in it
+  /// Digests of the last records of this segment and of the one before it, as its writer has seen that one
+  /// (postgres/wal/segment_tail.h): records of equal sizes lie at equal positions in histories that have parted.
+  std::optional<uint64_t> tail;
+  std::optional<uint64_t> previous_tail;
   bool operator==(const SegmentEdges&) const = default;
 };
 

@@ -9,20 +9,15 @@
 
 namespace spendsync {
 
-namespace {
-
-Result<void> run_guarded(const std::string& name, const std::function<Result<void>(std::stop_token)>& work,
-                         std::stop_token stop) {
+Result<void> run_guarded(const std::string& name, const std::function<Result<void>()>& work) {
   try {
-    return work(std::move(stop));
+    return work();
   } catch (const std::exception& exception) {
     return Error(ErrorKind::internal, "thread " + name + " ended by an exception: " + exception.what());
   } catch (...) {
     return Error(ErrorKind::internal, "thread " + name + " ended by an unknown exception");
   }
 }
-
-}  // namespace
 
 WorkerGroup::WorkerGroup(std::stop_token outer)
     : outer_token_(outer), outer_(std::move(outer), [this] { source_.request_stop(); }) {}
@@ -35,7 +30,7 @@ WorkerGroup::~WorkerGroup() {
 void WorkerGroup::spawn(std::string name, std::function<Result<void>(std::stop_token)> work) {
   auto body = [this, name = std::move(name), work = std::move(work)] {
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-    auto result = run_guarded(name, work, source_.get_token());
+    auto result = run_guarded(name, [&] { return work(source_.get_token()); });
     if (!result) fail(std::move(result).error());
   };
   try {

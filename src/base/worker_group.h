@@ -43,6 +43,10 @@ class WorkerGroup {
   std::vector<std::jthread> threads_;
 };
 
+/// Runs `work` as a group does: an exception that escapes becomes `internal`, naming the thread. For workers that must
+/// record their failure before they end.
+Result<void> run_guarded(const std::string& name, const std::function<Result<void>()>& work);
+
 /// Cores this process may use (sched_getaffinity), at least 1.
 unsigned available_cores();
 

@@ -90,6 +90,23 @@ CheckItem judge_gap(const BackupFacts& facts) {
   return item;
 }
 
+CheckItem judge_timeline(const BackupFacts& facts) {
+  CheckItem item{.name = "backups.timeline", .what = "what is stored leads along the server's timeline"};
+  if (!facts.restorable_until) {
+    item.verdict = Verdict::not_checked;
+    item.what = "because there is no full backup yet";
+  } else if (facts.other_timeline) {
+    item.verdict = Verdict::problem;
+    item.what = fmt::format(
+        "the server is on timeline {}, and what is stored leads along timeline {}: nothing that it commits can be "
+        "restored",
+        facts.other_timeline->first.value, facts.other_timeline->second.value);
+    item.fix = "spendsync-backup backup full";
+    item.exit_code = kObjectiveMissed;
+  }
+  return item;
+}
+
 CheckItem judge_records(const BackupFacts& facts) {
   CheckItem item{.name = "backups.records", .what = "every record in the repository can be read, none has gone"};
   if (!facts.damaged.empty()) {
@@ -119,7 +136,8 @@ CheckItem judge_record_clock(const BackupFacts& facts) {
 }  // namespace
 
 std::vector<CheckItem> judge_backups(const BackupFacts& facts) {
-  return {judge_full(facts), judge_logs(facts), judge_gap(facts), judge_records(facts), judge_record_clock(facts)};
+  return {judge_full(facts),     judge_logs(facts),    judge_gap(facts),
+          judge_timeline(facts), judge_records(facts), judge_record_clock(facts)};
 }
 
 CheckItem judge_clock(const ClockFacts& facts) {

@@ -37,12 +37,14 @@ struct BackupFacts {
   std::optional<WalLag> lag;
   std::vector<std::string> damaged;        // "label: why", chain findings
   std::optional<std::string> missing_wal;  // the first segment of the newest backup's way that is not there
+  /// A primary writes on a timeline to which nothing stored leads: both, the server's first.
+  std::optional<std::pair<TimelineId, TimelineId>> other_timeline;
   std::optional<std::string> broken_wal;   // why what follows on that way is no part of it
   std::optional<Timestamp> newest_record;  // the latest moment that any record states
   size_t unfinished = 0;
 };
 
-/// Items backups.full, backups.logs, backups.gap, backups.records, clock.records.
+/// Items backups.full, backups.logs, backups.gap, backups.timeline, backups.records, clock.records.
 std::vector<CheckItem> judge_backups(const BackupFacts& facts);
 
 struct ClockFacts {

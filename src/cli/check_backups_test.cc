@@ -62,6 +62,15 @@ TEST(CheckBackups, WithoutAFullBackupThereIsAWarningAndNothingElseIsJudged) {
   EXPECT_EQ(item_of(facts, "backups.gap").verdict, CheckVerdict::not_checked);
 }
 
+TEST(CheckBackups, AServerOnATimelineToWhichNothingLeadsIsAProblem) {
+  auto facts = healthy();
+  facts.other_timeline = {TimelineId{8}, TimelineId{7}};
+  const auto item = item_of(facts, "backups.timeline");
+  EXPECT_EQ(item.verdict, CheckVerdict::problem);
+  EXPECT_EQ(item.exit_code, kObjectiveMissed);
+  EXPECT_TRUE(contains(item.what, "on timeline 8")) << item.what;
+}
+
 TEST(CheckBackups, LogsAreOverdueByScheduleAndByObjective) {
   auto facts = healthy();
   facts.restorable_until = kNow - hours(6) - minutes(1);

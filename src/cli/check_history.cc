@@ -18,8 +18,7 @@ CheckItem check_history(repository::Repository& repository, postgres::Connection
   backup::WalLineage lineage(
       {server.data_directory + "/pg_wal", server.wal_segment_size, server.version / 10000, server.system_identifier},
       archive);
-  auto own = lineage.expect_not_behind(connection, server.timeline, stop);
-  if (own) own = lineage.compare(server.timeline, server.current_lsn, server.current_lsn, stop);
+  auto own = lineage.expect_same_history(connection, server.timeline, stop);
   if (own) return item;
   item.verdict = CheckVerdict::problem;
   item.what = own.error().message();

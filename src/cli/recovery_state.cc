@@ -79,6 +79,9 @@ BackupFacts backup_facts(const RecoveryState& state, const config::Config& confi
   if (!state.best) return facts;
   facts.restorable_until = state.best->until;
   if (server) facts.lag = WalLag{.server = server->current_lsn, .stored = state.best->end};
+  if (server && !server->in_recovery && server->timeline != state.best->timeline) {
+    facts.other_timeline = {server->timeline, state.best->timeline};
+  }
   if (state.best->missing) {
     facts.missing_wal = state.best->missing->file_name(state.segment_size);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "backup/archive_backlog.h"
 #include "backup/wal_lineage.h"
 #include "base/condition.h"
 #include "base/time.h"
@@ -26,12 +27,13 @@ struct Fork {
   std::unique_ptr<Wiring> wiring;
   ServerInfo info;
   OperatedServer server;
+  SegmentName first_own;  // that is no part of the stored history
   std::unique_ptr<repository::Repository> repository;
   std::unique_ptr<repository::WalArchive> archive;
 };
 
 Result<Fork> look(const Process& process) {
-  Fork fork{process, TRY(Wiring::open(process, Wiring::Access::writes)), {}, {}, nullptr, nullptr};
+  Fork fork{process, TRY(Wiring::open(process, Wiring::Access::writes)), {}, {}, {}, nullptr, nullptr};
   auto connection = postgres::Connection::open(fork.wiring->connection());
   if (!connection) {
     return std::move(connection).error().with_context("asking the server that is to get a new timeline");
@@ -50,16 +52,15 @@ Result<Fork> look(const Process& process) {
   backup::WalLineage lineage({fork.info.data_directory + "/pg_wal", fork.info.wal_segment_size,
                               fork.info.version / 10000, fork.info.system_identifier},
                              *fork.archive);
-  auto own = lineage.expect_not_behind(*connection, fork.info.timeline, process.stop);
-  if (own) own = lineage.compare(fork.info.timeline, fork.info.current_lsn, fork.info.current_lsn, process.stop);
-  if (!own && own.error().condition() != Condition::wal_diverged) return std::move(own).error();
-  if (own) {
+  auto divergence = TRY(lineage.judge(*connection, fork.info.timeline, process.stop));
+  if (!divergence) {
     return Error(ErrorKind::refused, fmt::format("the repository's WAL of timeline {} is this server's own: there is "
                                                  "nothing to part from",
                                                  fork.info.timeline.value))
         .with_hint("spendsync-backup check   # says what the next backup would meet");
   }
-  process.output.remark(own.error().message());
+  process.output.remark(divergence->what);
+  fork.first_own = divergence->first;
   return fork;
 }
 
@@ -87,6 +88,15 @@ void print_what_it_costs(const Output& output, const Fork& fork) {
   output.line("  standbys      they follow with recovery_target_timeline = 'latest', if they share its state");
 }
 
+std::string wal_directory(const Fork& fork) { return fork.info.data_directory + "/pg_wal"; }
+uint32_t segment_size(const Fork& fork) { return fork.info.wal_segment_size; }
+
+void warn_unless(const Fork& fork, const Result<uint64_t>& done) {
+  if (done) return;
+  fork.process.log.warning("segments of the timeline that was left still wait to be archived, and will be refused: " +
+                           done.error().message());
+}
+
 Result<postgres::TimelineFork> run_fork(const Fork& fork) {
   postgres::TimelineForkSettings settings{.bin_directory = fork.server.bin_directory,
                                           .data_directory = fork.info.data_directory,
@@ -99,6 +109,7 @@ Result<postgres::TimelineFork> run_fork(const Fork& fork) {
   auto stopped = postgres::stop_server(fork.server, {});
   auto forked = stopped ? postgres::fork_timeline(settings, fork.process.stop)
                         : Result<postgres::TimelineFork>(std::move(stopped).error());
+  if (forked) warn_unless(fork, backup::stop_archiving_from(wal_directory(fork), fork.first_own, segment_size(fork)));
   auto started = postgres::start_server(fork.server, {});
   if (!started) {
     auto state = forked ? fmt::format("the server is on timeline {} now, but does not start", forked->timeline.value)

@@ -385,5 +385,19 @@ TEST(BackupReader, NamesPackFrameAndFileOfWhatIsDamaged) {
   EXPECT_KIND(frames->read_file(forged, [](uint64_t, ByteView) { return ok(); }), ErrorKind::corrupt);
 }
 
+TEST(BackupRun, AThreadThatThrowsWhileItFinishesPacksEndsTheRunWithItsError) {
+  SampleWorld sample;
+  storage::FaultyStore faulty(sample.memory, sample.clock);
+  sample.store = &faulty;
+  auto repository = sample.open();
+  faulty.reset();
+  faulty.add({.operation = StoreOperation::finish, .nth = 2, .persistent = true, .effect = StoreFault::Effect::throws});
+  auto backup = make_sample_backup(*repository, {});
+  EXPECT_KIND(backup, ErrorKind::internal);
+  EXPECT_NE(backup.error().message().find("pack-finish ended by an exception"), std::string::npos)
+      << backup.error().message();
+  EXPECT_TRUE(MUST(Catalog::load(*repository, {})).backups().empty());
+}
+
 }  // namespace
 }  // namespace spendsync::repository

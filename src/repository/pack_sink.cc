@@ -35,7 +35,7 @@ Result<void> PackSink::finish_packs(std::stop_token stop) {
   while (true) {
     auto pack = TRY(queue_.pop(stop));
     if (!pack) return ok();
-    auto finished = finish_one(*std::move(pack));
+    auto finished = run_guarded("pack-finish", [&] { return finish_one(*std::move(pack)); });
     if (finished) continue;
     std::lock_guard lock(mutex_);
     if (!failure_) failure_ = finished.error();

@@ -1,5 +1,9 @@
 #include "repository/record_json.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+
 namespace spendsync::repository {
 namespace {
 
@@ -122,6 +126,22 @@ Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_v
   commit.time = TRY(read_time(*member, "time"));
   commit.lsn = TRY(read_lsn(*member, "lsn"));
   return std::optional(commit);
+}
+
+Result<std::optional<uint64_t>> read_optional_hex(const Json& object, std::string_view name) {
+  constexpr size_t kDigits = 16;
+  const Json* member = object.find(name);
+  if (member == nullptr || member->is_null()) return std::optional<uint64_t>();
+  auto text = TRY(object.text(name));
+  uint64_t number = 0;
+  auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
+  bool whole = failed == std::errc() && end == text.data() + text.size() && text.size() == kDigits;
+  if (!whole) return bad_member(name, "number of 16 hexadecimal digits");
+  return std::optional(number);
+}
+
+Json optional_hex_json(const std::optional<uint64_t>& number) {
+  return number ? Json(fmt::format("{:016x}", *number)) : Json();
 }
 
 Json optional_lsn_json(const std::optional<Lsn>& lsn) { return lsn ? Json(lsn->to_string()) : Json(); }

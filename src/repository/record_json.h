@@ -15,6 +15,8 @@ namespace spendsync::repository {
 /// All readers: errors are corrupt, naming the member.
 Result<Timestamp> read_time(const Json& object, std::string_view name);
 Result<Lsn> read_lsn(const Json& object, std::string_view name);
+/// nullopt for null or nothing: 16 hexadecimal digits.
+Result<std::optional<uint64_t>> read_optional_hex(const Json& object, std::string_view name);
 /// nullopt for null or nothing.
 Result<std::optional<Lsn>> read_optional_lsn(const Json& object, std::string_view name);
 Result<TimelineId> read_timeline(const Json& object, std::string_view name);
@@ -33,6 +35,8 @@ Result<const Json*> read_object(const Json& object, std::string_view name);
 Result<std::optional<CommitPoint>> read_commit(const Json& object, std::string_view name);
 
 Json commit_json(const std::optional<CommitPoint>& commit);
+/// 16 hexadecimal digits, or null.
+Json optional_hex_json(const std::optional<uint64_t>& number);
 Json optional_lsn_json(const std::optional<Lsn>& lsn);
 Json texts_json(const std::vector<std::string>& texts);
 /// A string where the bytes are valid UTF-8, else {"hex":".."}.

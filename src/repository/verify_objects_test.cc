@@ -355,5 +355,19 @@ TEST(VerifyObjects, StopsWhenAsked) {
   EXPECT_KIND(verify_everything(*repository, {2, nullptr}, stop.get_token()), ErrorKind::cancelled);
 }
 
+TEST(VerifyObjects, AThreadThatThrowsEndsItWithAnError) {
+  SampleWorld world;
+  storage::FaultyStore faulty(world.memory, world.clock);
+  world.store = &faulty;
+  auto repository = world.open();
+  auto backup = MUST(make_sample_backup(*repository, {}));
+  faulty.reset();
+  faulty.add({.operation = storage::StoreOperation::get_range,
+              .nth = 2,
+              .persistent = true,
+              .effect = storage::StoreFault::Effect::throws});
+  EXPECT_KIND(verify_backup(*repository, backup.summary.label, {.workers = 3}, {}), ErrorKind::internal);
+}
+
 }  // namespace
 }  // namespace spendsync::repository

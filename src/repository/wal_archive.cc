@@ -38,6 +38,8 @@ std::string encode_meta(const WalMeta& meta) {
   json.set("first_previous", optional_lsn_json(meta.summary.edges.first_previous));
   json.set("last_record", optional_lsn_json(meta.summary.edges.last_record));
   json.set("last_whole", optional_lsn_json(meta.summary.edges.last_whole));
+  json.set("tail", optional_hex_json(meta.summary.edges.tail));
+  json.set("previous_tail", optional_hex_json(meta.summary.edges.previous_tail));
   if (meta.part) {
     auto part = Json::object();
     part.set("from", meta.part->from);
@@ -66,6 +68,8 @@ Result<WalMeta> decode_meta(ByteView text) {
   meta.summary.edges.first_previous = TRY(read_optional_lsn(json, "first_previous"));
   meta.summary.edges.last_record = TRY(read_optional_lsn(json, "last_record"));
   meta.summary.edges.last_whole = TRY(read_optional_lsn(json, "last_whole"));
+  meta.summary.edges.tail = TRY(read_optional_hex(json, "tail"));
+  meta.summary.edges.previous_tail = TRY(read_optional_hex(json, "previous_tail"));
   if (const Json* part = json.find("part")) {
     auto from = TRY(read_u32(*part, "from"));
     auto to = TRY(read_u32(*part, "to"));

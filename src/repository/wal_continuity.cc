@@ -6,6 +6,10 @@
 namespace spendsync::repository {
 
 std::string WalBreak::describe(uint32_t segment_size) const {
+  if (found == expected) {
+    return "WAL segment " + after.file_name(segment_size) + " does not go on where " + before.file_name(segment_size) +
+           " ends: the records before its first one are others than the last ones there";
+  }
   return "WAL segment " + after.file_name(segment_size) + " does not go on where " + before.file_name(segment_size) +
          " ends: its first record follows one at " + found.to_string() + ", the last one before it begins at " +
          expected.to_string();
@@ -16,15 +20,20 @@ std::optional<WalBreak> WalContinuity::add(SegmentName name, const SegmentEdges&
   if (!follows) {
     last_record_.reset();
     last_whole_.reset();
+    last_tail_.reset();
   }
   std::optional<WalBreak> found;
   if (follows && edges.first_previous && last_record_ && *edges.first_previous != *last_record_ &&
       edges.first_previous != last_whole_) {
     found = WalBreak{*last_, name, *last_record_, *edges.first_previous};
+  } else if (follows && edges.previous_tail && last_tail_ && *edges.previous_tail != *last_tail_) {
+    Lsn position = edges.first_previous.value_or(Lsn{});
+    found = WalBreak{*last_, name, position, position};
   }
   last_ = name;
   if (edges.last_record) last_record_ = edges.last_record;
   if (edges.last_whole) last_whole_ = edges.last_whole;
+  last_tail_ = edges.tail;
   return found;
 }
 

@@ -21,7 +21,8 @@ struct WalBreak {
   SegmentName before;
   SegmentName after;
   Lsn expected;  // where the last record of `before` begins
-  Lsn found;     // where the first record of `after` says that the one before it begins
+  Lsn found;     // where the first record of `after` says that the one before it begins; the same: only what stands
+                 // there differs
   std::string describe(uint32_t segment_size) const;
 };
 
@@ -36,6 +37,7 @@ class WalContinuity {
   std::optional<SegmentName> last_;
   std::optional<Lsn> last_record_;
   std::optional<Lsn> last_whole_;
+  std::optional<uint64_t> last_tail_;
 };
 
 /// A conflict with Condition::wal_diverged, and the way on: two servers, or two states of one, have written different

@@ -8,7 +8,9 @@ namespace {
 constexpr uint32_t kSegmentSize = 1u << 20;
 
 SegmentName segment(uint64_t number, uint32_t timeline = 1) { return {{timeline}, number}; }
-SegmentEdges edges(uint64_t first_previous, uint64_t last) { return {Lsn{first_previous}, Lsn{last}, Lsn{last}}; }
+SegmentEdges edges(uint64_t first_previous, uint64_t last) {
+  return {Lsn{first_previous}, Lsn{last}, Lsn{last}, std::nullopt, std::nullopt};
+}
 
 TEST(WalContinuity, HoldsWhereEachSegmentNamesTheLastRecordBeforeIt) {
   WalContinuity continuity;
@@ -31,7 +33,7 @@ TEST(WalContinuity, BreaksWhereAnotherServersWalFollows) {
 }
 
 TEST(WalContinuity, ARecordThatWasGivenUpInACrashIsFollowedByTheOneAfterTheLastWholeOne) {
-  SegmentEdges crashed{Lsn{0x2ff000}, Lsn{0x3ff800}, Lsn{0x3ff000}};
+  SegmentEdges crashed{Lsn{0x2ff000}, Lsn{0x3ff800}, Lsn{0x3ff000}, std::nullopt, std::nullopt};
   WalContinuity overwritten;
   overwritten.add(segment(3), crashed);
   EXPECT_FALSE(overwritten.add(segment(4), edges(0x3ff000, 0x4ff000)));
@@ -45,10 +47,26 @@ TEST(WalContinuity, ARecordThatWasGivenUpInACrashIsFollowedByTheOneAfterTheLastW
 
 TEST(WalContinuity, ASegmentInsideOneLongRecordLeavesTheOneBeforeItToBeFollowed) {
   WalContinuity continuity;
-  continuity.add(segment(3), SegmentEdges{Lsn{0x2ff000}, Lsn{0x3ff800}, Lsn{0x3ff000}});
+  continuity.add(segment(3), SegmentEdges{Lsn{0x2ff000}, Lsn{0x3ff800}, Lsn{0x3ff000}, std::nullopt, std::nullopt});
   EXPECT_FALSE(continuity.add(segment(4), SegmentEdges{}));
   EXPECT_TRUE(WalContinuity(continuity).add(segment(5), edges(0x3ff900, 0x5ff000)));
   EXPECT_FALSE(continuity.add(segment(5), edges(0x3ff800, 0x5ff000)));
+}
+
+TEST(WalContinuity, BreaksWhereOtherRecordsStandAtTheSamePositions) {
+  auto with_tails = [](uint64_t first_previous, uint64_t last, std::optional<uint64_t> tail,
+                       std::optional<uint64_t> previous_tail) {
+    return SegmentEdges{Lsn{first_previous}, Lsn{last}, Lsn{last}, tail, previous_tail};
+  };
+  WalContinuity continuity;
+  continuity.add(segment(3), with_tails(0x2ff000, 0x3ff000, 7, std::nullopt));
+  EXPECT_FALSE(WalContinuity(continuity).add(segment(4), with_tails(0x3ff000, 0x4ff000, 8, 7)));
+  EXPECT_FALSE(WalContinuity(continuity).add(segment(4), with_tails(0x3ff000, 0x4ff000, 8, std::nullopt)));
+  auto found = continuity.add(segment(4), with_tails(0x3ff000, 0x4ff000, 8, 9));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->describe(kSegmentSize),
+            "WAL segment 000000010000000000000004 does not go on where 000000010000000000000003 ends: the records "
+            "before its first one are others than the last ones there");
 }
 
 TEST(WalContinuity, BeginsAnewAfterAGap) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "postgres/wal/segment_check.h"
 #include "postgres/wal/timeline_history.h"
 #include "repository/catalog.h"
 #include "repository/wal_archive.h"
@@ -72,8 +73,21 @@ class Delivery {
     if (name.number < plan_->in_backup->first || name.number > plan_->in_backup->last) return false;
     struct stat status {};
     auto path = in_working_directory("pg_wal/" + request_.file_name);
-    return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-           static_cast<uint64_t>(status.st_size) == plan_->segment_size;
+    bool whole = ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+                 static_cast<uint64_t>(status.st_size) == plan_->segment_size;
+    return whole && holds_what_it_names(path, name);
+  }
+
+  /// Where the backup brought a file that the server had taken for later WAL, the repository has the segment.
+  bool holds_what_it_names(const std::string& path, SegmentName name) const {
+    constexpr size_t kHeaderBytes = 64;  // a long page header has 40
+    auto file = open_file(path, O_RDONLY | O_NOFOLLOW);
+    if (!file) return false;
+    Bytes bytes(kHeaderBytes);
+    auto size = read_at(*file, 0, bytes, path);
+    if (!size) return false;
+    auto header = postgres::read_segment_header(ByteView(bytes).first(*size));
+    return header && header->address == name.start(plan_->segment_size);
   }
 
   Result<bool> fetch(SegmentName name) {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/testing.h"
 #include "base/time.h"
+#include "postgres/wal/testing/wal_builder.h"
 #include "repository/log_record.h"
 #include "repository/wal_archive.h"
 #include "restore/wal_window.h"
@@ -28,6 +29,17 @@ Bytes segment_content(uint64_t number) {
   for (size_t i = 0; i < content.size(); i += 4096) content[i] = static_cast<std::byte>((number + i / 4096) & 0xff);
   return content;
 }
+/// As a server writes it: its first page says which segment it is.
+Bytes servers_segment(uint64_t number) {
+  postgres::WalBuilder::Settings settings;
+  settings.segment_size = kSegment;
+  settings.system_identifier = backup::TestRepository::kSystem;
+  settings.first_segment = number;
+  postgres::WalBuilder builder(settings);
+  builder.fill(1000);
+  return builder.segment(number);
+}
+
 std::string name_of(TimelineId timeline, uint64_t number) { return SegmentName{timeline, number}.file_name(kSegment); }
 
 class WalGet : public ::testing::Test {
@@ -300,9 +312,12 @@ TEST_F(WalGet, WithAPlanWhatIsInItIsNeverAbsent) {
 
 TEST_F(WalGet, LeavesTheBackupsOwnWalToPgWal) {
   write_plan(plan());
-  MUST(replace_file(data() + "/pg_wal/" + name_of(kOne, 5), segment_content(5), 0600));
+  MUST(replace_file(data() + "/pg_wal/" + name_of(kOne, 5), servers_segment(5), 0600));
   EXPECT_EQ(get(name_of(kOne, 5), true).exit_code, 1);
   EXPECT_EQ(opened_, 0);
+  // The server had taken the file for later WAL when it was backed up.
+  MUST(replace_file(data() + "/pg_wal/" + name_of(kOne, 5), servers_segment(8), 0600));
+  EXPECT_EQ(get(name_of(kOne, 5), true).exit_code, 126);
   // Not as long as a segment: it is no segment, and must come from the repository.
   MUST(replace_file(data() + "/pg_wal/" + name_of(kOne, 5), Bytes(100), 0600));
   EXPECT_EQ(get(name_of(kOne, 5), true).exit_code, 126);
@@ -312,7 +327,7 @@ TEST_F(WalGet, LeavesTheBackupsOwnWalToPgWal) {
 
 TEST_F(WalGet, PrefersTheRepositorysCopyOfTheSegmentInWhichTheBackupEnded) {
   write_plan(plan());
-  MUST(replace_file(data() + "/pg_wal/" + name_of(kOne, 6), Bytes(kSegment), 0600));
+  MUST(replace_file(data() + "/pg_wal/" + name_of(kOne, 6), servers_segment(6), 0600));
   EXPECT_EQ(get(name_of(kOne, 6), true).exit_code, 1);  // not in the repository: the backup's own reaches its end
   store(kOne, 6);
   EXPECT_EQ(get(name_of(kOne, 6), true).exit_code, 0);

@@ -142,6 +142,58 @@ TEST_F(RevertedServer, ATimelineOfItsOwnIsTheWayOn) {
       {"verify", "transaction_logs", now_text().substr(0, 4) + now_text().substr(5, 2) + now_text().substr(8, 2)});
 }
 
+TEST_F(RevertedServer, WhereTheServerHasRemovedItsOwnWalTheStoredWalStillTells) {
+  server_.psql("alter system set wal_keep_size = '1GB'");
+  server_.psql("select pg_reload_conf()");
+  live_on_and_revert(2);
+  write_segments(6);
+  // As after the slot was lost: of what is stored, nothing is left on the server. What follows is.
+  server_.run({"/bin/sh", "-c",
+               "cd " + server_.data_directory() + "/pg_wal && rm 000000010000000000000003 000000010000000000000004"});
+  expect_every_backup_refused();
+  installation_.must_run({"timeline", "fork", "--yes"});
+  installation_.must_run({"backup", "full"});
+  EXPECT_EQ(restored_ledger({"--latest"}, "latest"), ledger());
+}
+
+TEST_F(RevertedServer, ForksAlsoBeyondTheArchivedEndAndSaysThatWhatLiesBetweenIsAGap) {
+  live_on_and_revert(2);
+  write_segments(6);
+  installation_.must_run({"timeline", "fork", "--yes"});
+  server_.psql("update ledger set who = 'forked' where id = 7");
+  const auto logs = installation_.run({"backup", "transaction_logs"});
+  EXPECT_TRUE(contains(logs.out + logs.err, "run backup full now")) << logs.out << logs.err;
+  const auto status = installation_.run({"status"});
+  EXPECT_EQ(status.exit_status, 10) << status.out;
+  // What was archived of the history that was left still leads to its own end.
+  EXPECT_TRUE(contains(restored_ledger({"--latest"}, "left"), "2abandoned"));
+  installation_.must_run({"backup", "full"});
+  EXPECT_EQ(restored_ledger({"--latest"}, "latest"), ledger());
+  EXPECT_EQ(installation_.run({"status"}).exit_status, 0);
+}
+
+TEST_F(RevertedServer, AfterAForkTheArchiverGoesOnWithTheNewTimeline) {
+  server_.psql("alter system set archive_mode = on");
+  server_.psql("alter system set archive_command = '" + installation_.program() + " --config " +
+               installation_.config_file() + " wal push %p'");
+  server_.stop();
+  server_.start();
+  live_on_and_revert(3);
+  write_segments(5);
+  installation_.must_run({"timeline", "fork", "--yes"});
+  server_.psql("update ledger set who = 'forked' where id = 7");
+  const auto segment = server_.psql("select pg_walfile_name(pg_current_wal_lsn())");
+  server_.psql("select pg_switch_wal()");
+  std::string archived;
+  for (int i = 0; i < 300 && archived != segment; ++i) {
+    server_.psql("select pg_sleep(0.1)");
+    archived = server_.psql("select last_archived_wal from pg_stat_archiver");
+  }
+  EXPECT_EQ(archived, segment) << server_.log();
+  installation_.must_run({"backup", "full"});
+  EXPECT_EQ(restored_ledger({"--latest"}, "latest"), ledger());
+}
+
 TEST_F(RevertedServer, TakesATimelineThatNobodyHasUsed) {
   live_on_and_revert(3);
   installation_.must_run({"timeline", "fork", "--yes"});

@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "postgres/wal/page_header.h"
 #include "postgres/wal/segment_check.h"
+#include "postgres/wal/segment_tail.h"
 
 namespace spendsync::postgres {
 
@@ -39,6 +40,7 @@ struct WalRecordReader::State {
   Lsn skip_until;  // records that end here or before were delivered from the parent timeline
   uint64_t records = 0;
   SegmentEdges edges;
+  TailDigest tail;  // of the segment that is being read
   std::string end_reason;
   Lsn end_position;
 
@@ -105,7 +107,15 @@ Result<void> WalRecordReader::State::begin_segment(SegmentName name, ByteView by
     end_reason.clear();
     end_position = {};
   }
+  std::optional<uint64_t> previous_tail;
+  if (forked) {
+    previous_tail = edges.previous_tail;  // of the same place
+  } else if (follows && last_was_whole && phase != Phase::ended) {
+    previous_tail = edges.tail;
+  }
   edges = {};
+  edges.previous_tail = previous_tail;
+  tail = {};
   last_segment = name;
   last_was_whole = bytes.size() == settings.segment_size;
   segment = name;
@@ -338,6 +348,7 @@ Result<void> WalRecordReader::State::deliver(WalRecord record) {
     }
     edges.last_record = record.start;
     edges.last_whole = record.start;
+    tail.add(record.start, load<uint32_t>(record.bytes, kCrcOffset));
   }
   if (record.is(XlogRecordType::switch_segment)) {
     // The rest of the segment holds nothing.
@@ -364,6 +375,7 @@ Result<void> WalRecordReader::feed(SegmentName name, ByteView content, const Vis
   TRY(state_->begin_segment(name, content));
   state_->visit = &visit;
   Result<void> read = state_->read_pages();
+  state_->edges.tail = state_->tail.value();
   state_->visit = nullptr;
   state_->content = {};
   state_->page = {};

@@ -1,6 +1,7 @@
 #include "storage/testing/faulty_store.h"
 
 #include <algorithm>
+#include <new>
 
 namespace spendsync::storage {
 namespace {
@@ -82,6 +83,7 @@ Result<std::optional<StoreFault>> FaultyStore::arrive(StoreOperation operation) 
     }
   }
   if (has(due, Effect::delay)) TRY(clock_.sleep_for(due->delay, {}));
+  if (has(due, Effect::throws)) throw std::bad_alloc();
   if (has(due, Effect::fail_before)) return injected(*due);
   return due;
 }

@@ -22,6 +22,7 @@ struct StoreFault {
     tear,         // only `keep` bytes (list: objects) get through; then writes and listings fail with `kind`, while
                   // get and get_range succeed with the rest cut off or zero
     flip_bit,     // bit `bit` of what is written or read is inverted (modulo its size); the call succeeds
+    throws,       // the call does nothing and throws std::bad_alloc
     delay,        // the call waits for `delay` on the clock, then works
   };
   StoreOperation operation = StoreOperation::any;
