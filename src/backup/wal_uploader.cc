@@ -25,9 +25,7 @@ Result<repository::WalSegmentSummary> summarize_segment(postgres::CommitScanner&
   uint64_t records_before = scanner.records();
   auto note_commit = [&](const postgres::WalEvent& event) -> Result<void> {
     if (event.kind != postgres::WalEvent::Kind::commit) return {};
-    repository::CommitPoint commit{event.time, event.end};
-    if (!summary.first_commit) summary.first_commit = commit;
-    summary.last_commit = commit;
+    summary.add({event.time, event.end});
     return {};
   };
   if (mapper != nullptr) {

@@ -69,6 +69,7 @@ enum class Condition : uint16_t {
   server_running = 1505,
   no_space_for_restore = 1506,
   target_not_reached = 1507,
+  position_is_no_commit = 1508,
   tablespace_after_backup = 1509,
 
   no_space = 1601,

@@ -88,7 +88,13 @@ void add_list(CLI::App& app, std::optional<CommandOptions>& chosen) {
 
 void add_restore_targets(CLI::App& command, RestoreOptions& options) {
   command.add_flag("--latest", options.latest, "the last recoverable moment there is");
-  command.add_option("--target-lsn", options.target_lsn, "recover to this WAL position");
+  auto* position = command.add_option("--target-lsn", options.target_lsn, "recover to this WAL position");
+  auto* inclusive =
+      command.add_flag("--inclusive", options.inclusive, "with --target-lsn: replay the record there, whatever it is");
+  command.add_flag("--exclusive", options.exclusive, "with --target-lsn: stop before the record there")
+      ->needs(position)
+      ->excludes(inclusive);
+  inclusive->needs(position);
   command.add_option("--target-xid", options.target_xid, "recover up to and including this transaction");
   command.add_option("--target-name", options.target_name, "recover to this restore point");
   command.add_option("--target-timeline", options.target_timeline, "the timeline to follow, a number");

@@ -49,6 +49,8 @@ struct RestoreOptions {
   std::optional<std::string> plan_id;
   bool latest = false;
   std::optional<std::string> target_lsn;
+  bool inclusive = false;
+  bool exclusive = false;
   std::optional<std::string> target_xid;
   std::optional<std::string> target_name;
   std::optional<uint32_t> target_timeline;

@@ -199,6 +199,13 @@ constexpr Explanation kExplanations[] = {
      "The restored server stopped replaying earlier than the plan said.",
      "Damaged or missing WAL; a server setting that recovery refuses.",
      "Look at `recovery.log` in `<target>.wal`; run `verify`; restore to an earlier moment meanwhile."},
+    {Condition::position_is_no_commit, "the record at that position completes nothing",
+     "PostgreSQL would replay it and stop in the middle of what a transaction does: a DROP DATABASE has then removed "
+     "the "
+     "files, and the database is still listed. The message names the record and the last commit before it.",
+     "The position was taken before or while something ran (`pg_current_wal_lsn()`), not from a commit.",
+     "Say `--exclusive` to stop before the record, which is what a position taken before an accident means, or "
+     "`--inclusive` to replay it."},
     {Condition::tablespace_after_backup, "a tablespace is newer than the backup",
      "CREATE TABLESPACE is replayed at the location in its record, whatever lies there now: a copy would write into "
      "the "

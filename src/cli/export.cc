@@ -220,13 +220,15 @@ class StreamExport {
     told_.line(fmt::format("exported {} from {} in {}", what_of(options_), restored.backup, duration));
     tell_moment(told_, restored);
     if (file_) told_.fact("file", fmt::format("{}, {}", options_.output, format_bytes(bytes_)));
+    for (const auto& what : restored.unusable) told_.fact("unusable", what);
     for (const auto& warning : warnings) told_.fact("warning", warning);
     for (const auto& note : notes(cluster)) told_.fact("note", note);
     if (file_) told_.fact("next", next_command(options_, cluster.bin_directory()));
     auto fields = fields_of(options_, restored);
     fields.set("bytes", bytes_).set("duration_seconds", seconds);
-    process_.output.summary("export", std::move(fields), kDone);
-    return kDone;
+    const int code = restored.unusable.empty() ? kDone : kIncomplete;
+    process_.output.summary("export", std::move(fields), code);
+    return code;
   }
 
   std::vector<std::string> notes(const restore::RecoveredCluster& cluster) const {

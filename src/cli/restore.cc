@@ -57,6 +57,8 @@ restore::RequestWords request_words(const RestoreOptions& options) {
   words.point_in_time = options.point_in_time;
   words.latest = options.latest;
   words.target_lsn = options.target_lsn;
+  words.inclusive = options.inclusive;
+  words.exclusive = options.exclusive;
   words.target_xid = options.target_xid;
   words.target_name = options.target_name;
   words.target_timeline = options.target_timeline;

@@ -27,6 +27,7 @@ crypto::Sha256Digest content_mac(const crypto::DataKey& meta_key, ByteView conte
 }
 
 std::string encode_meta(const WalMeta& meta) {
+  const auto& greatest = meta.summary.greatest_commit_time;
   auto json = Json::object();
   json.set("version", kVersion);
   json.set("size", meta.size);
@@ -35,6 +36,7 @@ std::string encode_meta(const WalMeta& meta) {
   json.set("records", meta.summary.records);
   json.set("first_commit", commit_json(meta.summary.first_commit));
   json.set("last_commit", commit_json(meta.summary.last_commit));
+  json.set("greatest_commit_time", greatest ? Json(format_utc(*greatest)) : Json());
   json.set("first_previous", optional_lsn_json(meta.summary.edges.first_previous));
   json.set("last_record", optional_lsn_json(meta.summary.edges.last_record));
   json.set("last_whole", optional_lsn_json(meta.summary.edges.last_whole));
@@ -65,6 +67,9 @@ Result<WalMeta> decode_meta(ByteView text) {
   meta.summary.records = TRY(json.unsigned_integer("records"));
   meta.summary.first_commit = TRY(read_commit(json, "first_commit"));
   meta.summary.last_commit = TRY(read_commit(json, "last_commit"));
+  if (const auto* greatest = json.find("greatest_commit_time"); greatest != nullptr && !greatest->is_null()) {
+    meta.summary.greatest_commit_time = TRY(read_time(json, "greatest_commit_time"));
+  }
   meta.summary.edges.first_previous = TRY(read_optional_lsn(json, "first_previous"));
   meta.summary.edges.last_record = TRY(read_optional_lsn(json, "last_record"));
   meta.summary.edges.last_whole = TRY(read_optional_lsn(json, "last_whole"));

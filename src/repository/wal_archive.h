@@ -14,9 +14,17 @@ namespace spendsync::repository {
 struct WalSegmentSummary {
   std::optional<CommitPoint> first_commit;
   std::optional<CommitPoint> last_commit;
-  uint64_t records = 0;  // 0: not counted
-  SegmentEdges edges;    // of whole segments: what proves that the next one goes on where this one ends
-  Bytes change_map;      // of a segment (docs/format/change-maps.md), opaque here; empty: none
+  std::optional<Timestamp> greatest_commit_time;  // not the last commit's where the clock went back in between
+  uint64_t records = 0;                           // 0: not counted
+  SegmentEdges edges;  // of whole segments: what proves that the next one goes on where this one ends
+  Bytes change_map;    // of a segment (docs/format/change-maps.md), opaque here; empty: none
+
+  /// The next commit of the segment.
+  void add(CommitPoint commit) {
+    if (!first_commit) first_commit = commit;
+    last_commit = commit;
+    greatest_commit_time = std::max(greatest_commit_time, std::optional(commit.time));
+  }
 };
 
 /// The meta stream of a WAL object.

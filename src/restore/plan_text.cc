@@ -18,7 +18,8 @@ std::string describe_target(const ResolvedTarget& target) {
       return format_utc(recovery.time);
     case RecoveryTarget::Kind::lsn:
       return target.asked ? fmt::format("{}, by position {}", format_utc(*target.asked), recovery.lsn.to_string())
-                          : "position " + recovery.lsn.to_string();
+                          : fmt::format("position {}{}", recovery.lsn.to_string(),
+                                        recovery.inclusive ? "" : ", before the record there");
     case RecoveryTarget::Kind::transaction:
       return "transaction " + recovery.transaction;
     case RecoveryTarget::Kind::name:

@@ -12,6 +12,7 @@
 #include "postgres/control_file.h"
 #include "postgres/server_process.h"
 #include "postgres/startup_process.h"
+#include "restore/recovered_databases.h"
 #include "restore/wal_window.h"
 
 namespace spendsync::restore {
@@ -155,6 +156,7 @@ Result<RecoveryResult> Recovery::run(const std::string& directory, std::stop_tok
   auto process = TRY(ServerProcess::start(std::move(server)));
   Server running{std::move(process), {}};
   auto result = TRY(follow(running, stop));
+  look_at_databases(running.session.connection, running.process, plan_, result, stop);
   running.session.connection.reset();
   TRY_CONTEXT(running.process.stop(ServerProcess::StopMode::fast, settings_.stop_timeout),
               "stopping the recovered server");

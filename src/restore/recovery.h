@@ -27,7 +27,9 @@ struct RecoveryResult {
   TimelineId timeline;                   // the new one
   std::optional<Timestamp> last_commit;  // the last commit recovered, by its own time
   Lsn replayed_until;
-  std::string stopped_because;  // the server's own words, short
+  std::string stopped_because;        // the server's own words, short
+  std::vector<std::string> unusable;  // databases and tablespaces that cannot be opened, a line each
+  std::string unchecked;              // why that could not be looked at; empty: it was
   std::chrono::nanoseconds duration{0};
 };
 

@@ -85,6 +85,20 @@ Result<void> read_name(const std::string& text, RestoreRequest& request) {
   return set_target(request, Target::name);
 }
 
+Result<void> read_edge(const RequestWords& words, RestoreRequest& request) {
+  if (words.inclusive && words.exclusive) {
+    return Error(ErrorKind::invalid, "--inclusive and --exclusive exclude each other");
+  }
+  if ((words.inclusive || words.exclusive) && !words.target_lsn) {
+    return Error(ErrorKind::invalid,
+                 fmt::format("{} is said of the record at a position", words.inclusive ? "--inclusive" : "--exclusive"))
+        .with_hint("say it with --target-lsn, or leave it out: any other target says it by itself");
+  }
+  if (words.inclusive) request.edge = RestoreRequest::Edge::inclusive;
+  if (words.exclusive) request.edge = RestoreRequest::Edge::exclusive;
+  return {};
+}
+
 Result<void> read_targets(const RequestWords& words, RestoreRequest& request) {
   if (words.latest) TRY(set_target(request, Target::latest));
   if (words.immediate) TRY(set_target(request, Target::immediate));
@@ -92,6 +106,7 @@ Result<void> read_targets(const RequestWords& words, RestoreRequest& request) {
     request.lsn = TRY(Lsn::parse(*words.target_lsn));
     TRY(set_target(request, Target::lsn));
   }
+  TRY(read_edge(words, request));
   if (words.target_xid) TRY(read_transaction(*words.target_xid, request));
   if (words.target_name) TRY(read_name(*words.target_name, request));
   if (words.target_timeline) {

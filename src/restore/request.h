@@ -22,6 +22,8 @@ struct RequestWords {
   std::string point_in_time = {};  // a time in the configured zone, or with its own
   bool latest = false;
   std::optional<std::string> target_lsn = {};
+  bool inclusive = false;  // with target_lsn
+  bool exclusive = false;
   std::optional<std::string> target_xid = {};
   std::optional<std::string> target_name = {};
   std::optional<uint32_t> target_timeline = {};
@@ -43,6 +45,8 @@ struct RestoreRequest {
   enum class Target { natural, latest, time, lsn, transaction, name, immediate } target = Target::natural;
   Timestamp time{};
   Lsn lsn;
+  /// Of the record at `lsn`: recovery ends behind it or before it. Unsaid: behind it, where that completes something.
+  enum class Edge { unsaid, inclusive, exclusive } edge = Edge::unsaid;
   std::string transaction;
   std::string name;
   std::optional<TimelineId> timeline;

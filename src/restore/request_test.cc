@@ -120,5 +120,18 @@ TEST(RestoreRequest, KnowsWhichOptionsExcludeEachOther) {
   EXPECT_EQ(MUST(parse_request({.latest = true, .no_start = true}, TimeZone::utc())).ending, Ending::before_recovery);
 }
 
+TEST(Request, ASideOfTheRecordIsSaidOfAPositionOnly) {
+  RequestWords words;
+  words.target_lsn = "0/3000028";
+  words.exclusive = true;
+  EXPECT_EQ(MUST(parse_request(words, TimeZone::utc())).edge, RestoreRequest::Edge::exclusive);
+  words.inclusive = true;
+  EXPECT_KIND(parse_request(words, TimeZone::utc()), ErrorKind::invalid);
+  RequestWords latest;
+  latest.latest = true;
+  latest.inclusive = true;
+  EXPECT_KIND(parse_request(latest, TimeZone::utc()), ErrorKind::invalid);
+}
+
 }  // namespace
 }  // namespace spendsync::restore

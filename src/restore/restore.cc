@@ -208,6 +208,10 @@ class Execution {
                        .limits = report_.limits},
                       plan_, archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
+    report_.unusable = report_.recovery->unusable;
+    if (!report_.recovery->unchecked.empty()) {
+      report_.notes.push_back("whether every database can be opened was not looked at: " + report_.recovery->unchecked);
+    }
     return {};
   }
 
@@ -347,6 +351,7 @@ std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& z
     lines.push_back(fact("timeline", fmt::format("{}", recovery.timeline.value)));
   }
   for (const auto& missing : report.missing) lines.push_back(fact("not inside", missing));
+  for (const auto& what : report.unusable) lines.push_back(fact("unusable", what));
   for (const auto& note : report.notes) lines.push_back(fact("note", note));
   if (report.running) lines.push_back(fact("running", "yes"));
   if (!report.running && !report.start_command.empty()) lines.push_back(fact("start it with", report.start_command));
@@ -389,6 +394,9 @@ Json to_json(const RestoreReport& report, const TimeZone& zone) {
   Json missing = Json::array();
   for (const auto& what : report.missing) missing.push(what);
   json.set("missing", std::move(missing));
+  Json unusable = Json::array();
+  for (const auto& what : report.unusable) unusable.push(what);
+  json.set("unusable", std::move(unusable));
   return json;
 }
 

@@ -42,9 +42,10 @@ struct RestoreReport {
   bool running = false;
   std::chrono::nanoseconds files_duration{0};
   std::chrono::nanoseconds duration{0};
-  std::vector<std::string> notes;    // what somebody should know before using it
-  std::vector<std::string> missing;  // asked for, and not in the backup; empty: complete
-  bool complete() const { return missing.empty(); }
+  std::vector<std::string> notes;     // what somebody should know before using it
+  std::vector<std::string> missing;   // asked for, and not in the backup; empty: complete
+  std::vector<std::string> unusable;  // in the recovered cluster, see RecoveryResult; empty: everything can be opened
+  bool complete() const { return missing.empty() && unusable.empty(); }
 };
 std::vector<std::string> to_lines(const RestoreReport& report, const TimeZone& zone);
 Json to_json(const RestoreReport& report, const TimeZone& zone);

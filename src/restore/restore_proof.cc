@@ -78,6 +78,9 @@ Result<RestoreProof> prove(RecoveredCluster& cluster, const ProofSettings& setti
   TRY(cluster.start(settings.known_roles, stop));
   TRY(name_failed_pages(cluster, pages, source, checksums, stop));
   proof.checks.push_back(std::move(checksums));
+  for (const auto& what : cluster.report().unusable) {
+    proof.checks.push_back(undone("databases", ProofCheck::State::not_done, what));
+  }
   progress.begin_phase("pg_amcheck", 0);
   auto amcheck = TRY(run_pg_amcheck(cluster, source, settings.jobs, stop));
   proof.checks.push_back(std::move(amcheck));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/condition.h"
+#include "restore/target_candidate.h"
 
 namespace spendsync::restore {
 
@@ -17,14 +18,6 @@ using Base = RestoreRequest::Base;
 using Target = RestoreRequest::Target;
 
 namespace {
-
-constexpr std::chrono::microseconds kInstant(1);
-
-/// The newest by where it ended; of equals the one with the later label.
-bool ended_before(const ManifestSummary& a, const ManifestSummary& b) {
-  if (a.stopped != b.stopped) return a.stopped < b.stopped;
-  return a.label < b.label;
-}
 
 std::string describe_backup(const ManifestSummary& backup) {
   return fmt::format("backup {} on timeline {}", backup.label.text(), backup.stop.timeline.value);
@@ -53,12 +46,6 @@ BackupInventory read_inventory(const repository::Catalog& catalog) {
   }
   return inventory;
 }
-
-/// One way to reach a moment.
-struct TargetResolution::Candidate {
-  RecoveryWindow window;
-  WalCoverage::TimeSearch search;
-};
 
 // ---- the request
 
@@ -251,54 +238,14 @@ Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const Resto
   return all;
 }
 
-// ---- a moment
-
-Result<ResolvedTarget> TargetResolution::at_time(const RestoreRequest& request, const Summary* fixed, Timestamp time) {
-  auto all = TRY(usable_windows(request, fixed));
-  std::map<TimelineId, RecoveryWindow> best;  // of each timeline the newest backup that ended before
-  for (const auto& window : all) {
-    if (time < window.from || time > window.until) continue;
-    auto [known, added] = best.emplace(window.timeline, window);
-    if (!added && ended_before(*known->second.backup, *window.backup)) known->second = window;
-  }
-  if (best.empty()) return outside(time, all);
-  std::vector<Candidate> candidates;
-  for (const auto& [timeline, window] : best) {
-    auto found = TRY(candidate(window, time));
-    candidates.push_back(std::move(found));
-  }
-  auto chosen = TRY(choose(std::move(candidates), moment(time)));
-  if (!chosen.search.next) {
-    std::optional<CommitPoint> last;
-    if (chosen.search.last) last = CommitPoint{chosen.search.last->time, chosen.search.last->end};
-    auto target = TRY(stop_after(chosen.window, last));
-    target.asked = time;
-    target.reached = time;
-    return target;
-  }
-  ResolvedTarget target(*chosen.window.backup);
-  target.recovery.kind = RecoveryTarget::Kind::time;
-  target.recovery.time = time;
-  target.recovery.timeline = chosen.window.timeline;
-  target.asked = time;
-  target.reached = time;
-  if (chosen.search.last) target.last_commit = CommitPoint{chosen.search.last->time, chosen.search.last->end};
-  target.needed_until = chosen.search.next->end;
-  target.limit = chosen.window.end;
-  return target;
-}
-
-Result<TargetResolution::Candidate> TargetResolution::candidate(const RecoveryWindow& window, Timestamp time) {
-  auto search = TRY(wal_.search_time(wal_.path_to(window.timeline), window.backup->stop.lsn, window.end, time));
-  return Candidate{window, search};
-}
+// ---- several ways
 
 /// Timelines share what came before their fork: ways that end with the same commit are one.
 Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candidate> candidates,
                                                              const std::string& what) const {
   std::vector<Candidate> distinct;
   for (auto& found : candidates) {
-    auto end_of = [](const Candidate& c) { return c.search.last ? c.search.last->end : c.window.backup->stop.lsn; };
+    auto end_of = [](const Candidate& c) { return c.search.stop ? c.search.stop->end : c.window.backup->stop.lsn; };
     bool known = std::ranges::any_of(distinct, [&](const Candidate& other) {
       auto newer = wal_.path_to(found.window.timeline);
       return end_of(other) == end_of(found) && newer.history().contains({other.window.timeline, end_of(other)});
@@ -315,28 +262,6 @@ Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candida
   return Error(ErrorKind::refused, fmt::format("{} exists on more than one timeline: {}", what, both))
       .with_condition(Condition::target_ambiguous)
       .with_hint(fmt::format("say which one: --target-timeline {}", distinct.back().window.timeline.value));
-}
-
-/// Everything up to and including a commit. Stops by position, since nothing that follows would make a time stop it.
-Result<ResolvedTarget> TargetResolution::stop_after(const RecoveryWindow& window,
-                                                    const std::optional<CommitPoint>& commit) {
-  if (!commit || commit->lsn <= window.backup->stop.lsn) {
-    auto target = TRY(own_end(*window.backup));
-    target.recovery.timeline = window.timeline;
-    return target;
-  }
-  ResolvedTarget target(*window.backup);
-  target.recovery.kind = RecoveryTarget::Kind::lsn;
-  target.recovery.timeline = window.timeline;
-  auto record = TRY(wal_.commit_ending_at(wal_.path_to(window.timeline), commit->lsn));
-  // recovery_target_lsn stops after the first record that begins there or later (xlogrecovery.c, recoveryStopsAfter).
-  target.recovery.lsn = record ? record->start : commit->lsn;
-  target.recovery.inclusive = record.has_value();
-  target.last_commit = commit;
-  target.reached = commit->time;
-  target.needed_until = commit->lsn;
-  target.limit = window.end;
-  return target;
 }
 
 // ---- the end of what there is
@@ -372,66 +297,7 @@ Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, c
   return target;
 }
 
-Result<ResolvedTarget> TargetResolution::last_of_day(const RestoreRequest& request, const Summary* fixed) {
-  auto all = TRY(usable_windows(request, fixed));
-  auto name = request.day ? settings_.zone.day_of(request.day->begin) : settings_.zone.day_of(request.label->start());
-  TimeZone::Day day = TRY(settings_.zone.parse_day(name));
-  std::optional<Timestamp> last;
-  for (const auto& window : all) {
-    Timestamp until = std::min(window.until, day.end - kInstant);
-    if (until < day.begin || until < window.from) continue;
-    if (!last || *last < until) last = until;
-  }
-  if (!last) {
-    auto error = outside(day.end - kInstant, all);
-    return Error(ErrorKind::not_found, fmt::format("no moment of {} can be restored", settings_.zone.day_of(day.begin)))
-        .with_condition(Condition::target_not_covered)
-        .with_hint(error.hint());
-  }
-  return at_time(request, fixed, *last);
-}
-
-// ---- positions and events
-
-Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, const Summary* fixed) {
-  auto all = TRY(usable_windows(request, fixed));
-  std::map<TimelineId, RecoveryWindow> best;
-  for (const auto& window : all) {
-    auto path = wal_.path_to(window.timeline);
-    bool own = window.backup->stop.timeline == window.timeline || request.lsn > path.fork();
-    if (!own || request.lsn < window.backup->stop.lsn || request.lsn >= window.end) continue;
-    auto [known, added] = best.emplace(window.timeline, window);
-    if (!added && known->second.backup->stop.lsn < window.backup->stop.lsn) known->second = window;
-  }
-  if (best.empty()) {
-    std::string ranges;
-    for (const auto& window : all) {
-      ranges += fmt::format("{}{} to {} on timeline {}", ranges.empty() ? "" : "; ",
-                            window.backup->stop.lsn.to_string(), window.end.to_string(), window.timeline.value);
-    }
-    return Error(ErrorKind::not_found, fmt::format("no backup and WAL lead to {}", request.lsn.to_string()))
-        .with_condition(Condition::target_not_covered)
-        .with_hint("restorable: " + ranges);
-  }
-  if (best.size() > 1) {
-    std::string both;
-    for (const auto& [timeline, window] : best)
-      both += fmt::format("{}{}", both.empty() ? "" : " and ", timeline.value);
-    return Error(ErrorKind::refused, fmt::format("{} exists on timelines {}", request.lsn.to_string(), both))
-        .with_condition(Condition::target_ambiguous)
-        .with_hint(fmt::format("say which one: --target-timeline {}", best.rbegin()->first.value));
-  }
-  const auto& window = best.begin()->second;
-  ResolvedTarget target(*window.backup);
-  target.recovery.kind = RecoveryTarget::Kind::lsn;
-  target.recovery.lsn = request.lsn;
-  target.recovery.timeline = window.timeline;
-  target.last_commit = TRY(wal_.last_commit(wal_.path_to(window.timeline), window.backup->stop.lsn, request.lsn));
-  target.reached = target.last_commit ? target.last_commit->time : window.backup->stopped;
-  target.needed_until = request.lsn;
-  target.limit = window.end;
-  return target;
-}
+// ---- events
 
 /// A transaction or a restore point: only reading the WAL tells where it is. Newest backups first, so that the least
 /// WAL is read and replayed.
@@ -453,7 +319,7 @@ Result<ResolvedTarget> TargetResolution::at_event(const RestoreRequest& request,
     Lsn until = searched.contains(window.timeline) ? searched[window.timeline] : window.end;
     auto event = TRY(wal_.find_event(path, window.backup->stop.lsn, until, accept, stop_));
     searched[window.timeline] = window.backup->stop.lsn;
-    if (event) found.push_back({window, {event, event}});
+    if (event) found.push_back({window, {.last = event, .stop = event, .next = {}, .again = {}}});
   }
   std::string what = request.target == Target::name ? fmt::format("restore point \"{}\"", request.name)
                                                     : fmt::format("transaction {}", request.transaction);
@@ -512,9 +378,8 @@ Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
         .with_condition(Condition::target_not_covered)
         .with_hint("`list` shows what can be restored");
   }
-  std::optional<CommitPoint> last = record.last_commit;
-  if (!last) last = TRY(wal_.last_commit(path, best->backup->stop.lsn, end.lsn));
-  auto target = TRY(stop_after(*best, last));
+  auto search = TRY(wal_.search_end(path, best->backup->stop.lsn, end.lsn));
+  auto target = TRY(stop_after(*best, search));
   target.reached = record.covered_until;
   return target;
 }

@@ -57,9 +57,12 @@ class TargetResolution {
   TargetResolution(Settings settings, const BackupInventory& backups, WalCoverage& wal, std::stop_token stop)
       : settings_(std::move(settings)), backups_(backups), wal_(wal), stop_(std::move(stop)) {}
 
-  /// Errors: not_found when no such backup exists or the target lies outside what is covered (the hint names the
-  /// nearest restorable moments); refused when it exists on two timelines (both shown); invalid; corrupt when the
-  /// records of what was asked for cannot be read.
+  /// A moment becomes a position: behind the last commit (or what was prepared after it) before the first commit that
+  /// is later, never before the backup's end. Where the clock went back (commits that are not later follow the first
+  /// later one), a warning has both places; search_time says what is looked at. Errors: not_found when no such backup
+  /// exists or the target lies outside what is covered (the hint names the nearest restorable moments); refused when it
+  /// exists on two timelines (both shown), and for a position whose record completes nothing until the request says on
+  /// which side of it to stop; invalid; corrupt when the records of what was asked for cannot be read.
   Result<ResolvedTarget> resolve(const RestoreRequest& request);
 
   /// Everything that can be restored, by backup and timeline.
@@ -75,6 +78,7 @@ class TargetResolution {
   Result<ResolvedTarget> last_of_day(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> latest(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> at_lsn(const RestoreRequest& request, const Summary* fixed);
+  Result<ResolvedTarget> at_record(const RestoreRequest& request, const RecoveryWindow& window);
   Result<ResolvedTarget> at_event(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> logs_of(const RestoreRequest& request);
   Result<ResolvedTarget> end_of_log(const repository::LogRecord& record);
@@ -87,7 +91,7 @@ class TargetResolution {
   Result<std::optional<RecoveryWindow>> window(const Summary& backup, TimelineId timeline);
   Result<Timestamp> covered_until(const Summary& backup, const WalPath& path, Lsn end);
   Result<Candidate> candidate(const RecoveryWindow& window, Timestamp time);
-  Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const std::optional<repository::CommitPoint>& commit);
+  Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const WalCoverage::TimeSearch& search) const;
   Result<Candidate> choose(std::vector<Candidate> candidates, const std::string& what) const;
   Error outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const;
   std::string moment(Timestamp time) const;

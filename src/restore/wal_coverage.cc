@@ -14,14 +14,6 @@ using repository::WalSegmentSummary;
 
 namespace {
 
-/// Segments read beyond the one that a summary points to: a record that crosses a border counts for none of them when
-/// whoever stored them saw one segment at a time.
-constexpr uint64_t kBorder = 1;
-
-bool ends_transaction(const WalEvent& event) {
-  return event.kind == WalEvent::Kind::commit || event.kind == WalEvent::Kind::abort;
-}
-
 const SegmentRange* range_with(const WalInventory& inventory, SegmentName name) {
   auto timeline = inventory.segments.find(name.timeline);
   if (timeline == inventory.segments.end()) return nullptr;
@@ -42,12 +34,6 @@ Result<Bytes> content_of(repository::WalArchive& archive, const WalInventory& in
   return archive.get_file(name.file_name(inventory.segment_size) + ".partial");
 }
 
-std::vector<SegmentName> names(const WalPath& path, uint64_t first, uint64_t last) {
-  std::vector<SegmentName> result;
-  for (uint64_t number = first; number <= last; ++number) result.push_back(path.at(number));
-  return result;
-}
-
 struct Scanned {
   WalSegmentSummary summary;
   Lsn end;
@@ -58,8 +44,7 @@ Result<Scanned> scan_segment(const WalInventory& inventory, SegmentName name, By
   postgres::CommitScanner scanner({.segment_size = inventory.segment_size, .major_version = inventory.major_version});
   TRY(scanner.feed(name, content, [&](const WalEvent& event) -> Result<void> {
     if (event.kind != WalEvent::Kind::commit) return {};
-    summary.last_commit = CommitPoint{event.time, event.end};
-    if (!summary.first_commit) summary.first_commit = summary.last_commit;
+    summary.add({event.time, event.end});
     return {};
   }));
   summary.records = scanner.records();
@@ -128,6 +113,16 @@ WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory
     for (const auto& name : segments) {
       auto content = TRY(content_of(archive, inventory, name));
       TRY(scanner.feed(name, content, visit));
+    }
+    return {};
+  };
+  reads.records = [&archive, inventory](const std::vector<SegmentName>& segments,
+                                        const postgres::WalRecordReader::Visitor& visit) -> Result<void> {
+    postgres::WalRecordReader reader(
+        {.segment_size = inventory.segment_size, .major_version = inventory.major_version});
+    for (const auto& name : segments) {
+      auto content = TRY(content_of(archive, inventory, name));
+      TRY(reader.feed(name, content, visit));
     }
     return {};
   };
@@ -239,6 +234,12 @@ uint64_t WalCoverage::stored_bytes(const WalPath& path, Lsn from, Lsn to) const 
 
 // ---- what it holds
 
+std::vector<SegmentName> WalCoverage::names(const WalPath& path, uint64_t first, uint64_t last) {
+  std::vector<SegmentName> result;
+  for (uint64_t number = first; number <= last; ++number) result.push_back(path.at(number));
+  return result;
+}
+
 Result<WalSegmentSummary> WalCoverage::summary_of(SegmentName name) {
   auto known = summaries_.find(name);
   if (known != summaries_.end()) return known->second;
@@ -265,7 +266,7 @@ Result<std::optional<CommitPoint>> WalCoverage::last_commit(const WalPath& path,
   if (found && found->lsn > until) {
     // `until` lies in the middle of a segment: only reading it tells which commit comes before.
     found.reset();
-    uint64_t begin = std::max(low, last >= kBorder ? last - kBorder : 0);
+    uint64_t begin = std::max(low, last >= kSegmentBorder ? last - kSegmentBorder : 0);
     TRY(reads_.scan(names(path, begin, last), [&](const WalEvent& event) -> Result<void> {
       if (event.kind == WalEvent::Kind::commit && event.end <= until) found = CommitPoint{event.time, event.end};
       return {};
@@ -275,69 +276,10 @@ Result<std::optional<CommitPoint>> WalCoverage::last_commit(const WalPath& path,
   return found && found->lsn > after ? found : nothing;
 }
 
-/// Commit times only grow, but for clocks that were set back: then PostgreSQL may stop earlier than was found here,
-/// never without stopping.
-Result<std::optional<uint64_t>> WalCoverage::first_segment_after_time(const WalPath& path, uint64_t low, uint64_t high,
-                                                                      Timestamp time) {
-  auto is_after = [&](uint64_t number) -> Result<bool> {
-    auto commit = TRY(last_commit_up_to(path, low, number));
-    return commit && commit->time > time;
-  };
-  bool any = TRY(is_after(high));
-  if (!any) return std::optional<uint64_t>();
-  uint64_t begin = low;
-  uint64_t end = high;  // is_after(end) holds
-  while (begin < end) {
-    uint64_t middle = begin + (end - begin) / 2;
-    bool after = TRY(is_after(middle));
-    if (after) {
-      end = middle;
-    } else {
-      begin = middle + 1;
-    }
-  }
-  return std::optional<uint64_t>(end);
-}
-
-Result<WalCoverage::TimeSearch> WalCoverage::search_time(const WalPath& path, Lsn after, Lsn until, Timestamp time) {
-  TimeSearch search;
-  if (until <= after) return search;
-  uint64_t low = after.value / inventory_.segment_size;
-  uint64_t high = (until.value - 1) / inventory_.segment_size;
-  auto first_after = TRY(first_segment_after_time(path, low, high, time));
-  uint64_t last = high;
-  uint64_t begin = 0;
-  if (first_after) {
-    last = *first_after;
-    begin = last >= kBorder ? last - kBorder : 0;
-  } else {
-    // From the last commit that any summary knows to the end: what follows is idle but for records across borders.
-    auto commit = TRY(last_commit_up_to(path, low, high));
-    begin = commit ? (commit->lsn.value - 1) / inventory_.segment_size : low;
-    begin = begin >= kBorder ? begin - kBorder : 0;
-    last = std::min(high, begin + 2 * kBorder + 1);
-  }
-  begin = std::max(begin, low);
-  TRY(reads_.scan(names(path, begin, last), [&](const WalEvent& event) -> Result<void> {
-    if (!ends_transaction(event) || event.end <= after || event.end > until || search.next) return {};
-    if (event.time > time) {
-      search.next = event;
-    } else if (event.kind == WalEvent::Kind::commit) {
-      search.last = event;
-    }
-    return {};
-  }));
-  if (!search.last && begin > low) {
-    auto earlier = TRY(last_commit_up_to(path, low, begin - 1));
-    if (earlier && earlier->lsn > after) search.last = TRY(commit_ending_at(path, earlier->lsn));
-  }
-  return search;
-}
-
 Result<std::optional<WalEvent>> WalCoverage::commit_ending_at(const WalPath& path, Lsn end) {
   std::optional<WalEvent> found;
   uint64_t last = (end.value - 1) / inventory_.segment_size;
-  uint64_t first = last >= kBorder && is_there(path.at(last - kBorder)) ? last - kBorder : last;
+  uint64_t first = last >= kSegmentBorder && is_there(path.at(last - kSegmentBorder)) ? last - kSegmentBorder : last;
   TRY(reads_.scan(names(path, first, last), [&](const WalEvent& event) -> Result<void> {
     if (event.kind == WalEvent::Kind::commit && event.end == end) found = event;
     return {};

@@ -40,6 +40,8 @@ struct WalReads {
   std::function<Result<void>(const std::vector<SegmentName>&,
                              const std::function<Result<void>(const postgres::WalEvent&)>&)>
       scan;
+  /// The same for every record, whatever is in it.
+  std::function<Result<void>(const std::vector<SegmentName>&, const postgres::WalRecordReader::Visitor&)> records;
 };
 
 /// The segments that a recovery towards one timeline reads, by number (access/xlogrecovery.c, XLogFileReadAnyTLI: the
@@ -59,6 +61,10 @@ class WalPath {
   postgres::TimelineHistory history_;
   uint32_t segment_size_;
 };
+
+/// Segments read beyond the one that a summary points to: a record that crosses a border counts for none of them when
+/// whoever stored them saw one segment at a time.
+inline constexpr uint64_t kSegmentBorder = 1;
 
 /// Listing and content together. One thread. Memory: a summary for each segment looked at, one segment at a time.
 class WalCoverage {
@@ -90,12 +96,29 @@ class WalCoverage {
   /// record across the border of two segments may be overlooked by whoever wrote them.
   Result<std::optional<repository::CommitPoint>> last_commit(const WalPath& path, Lsn after, Lsn until);
 
-  /// What recovery to a time finds on its way: PostgreSQL stops before the first commit or abort after the time.
+  /// Where recovery to a time has to stop (target_search.cc).
   struct TimeSearch {
-    std::optional<postgres::WalEvent> last;  // the last commit at or before the time, after `after`
-    std::optional<postgres::WalEvent> next;  // the commit or abort that makes recovery stop
+    std::optional<postgres::WalEvent> last;   // the last commit before `next`
+    std::optional<postgres::WalEvent> stop;   // the same, or what was prepared after it and not later than the time
+    std::optional<postgres::WalEvent> next;   // the first commit later than the time
+    std::optional<postgres::WalEvent> again;  // the last commit behind `next` that is not later: the clock went back
   };
+  /// Looks at (after, until] in the order of WAL, as replay does: commit times need not grow. Reads the summary of
+  /// every segment up to the one with `next`, and the WAL between the last commit and `next`. `next` is the first
+  /// commit later than the time, with one exception: where the clock went back, a later one whose record crosses the
+  /// border of two segments may be in nobody's summary. `again` is looked for in the next 4096 segments.
   Result<TimeSearch> search_time(const WalPath& path, Lsn after, Lsn until, Timestamp time);
+  /// The same for everything in (after, until]: `next` stays empty. Reads from the last commit on.
+  Result<TimeSearch> search_end(const WalPath& path, Lsn after, Lsn until);
+  /// A record's place and kind (access/rmgrlist.h).
+  struct RecordPlace {
+    Lsn start;
+    Lsn end;
+    uint8_t resource_manager = 0;
+    uint8_t info = 0;
+  };
+  /// The record of (after, until] that contains `lsn`, or else the first behind it. Empty when there is none.
+  Result<std::optional<RecordPlace>> record_at(const WalPath& path, Lsn after, Lsn until, Lsn lsn);
   /// The commit whose record ends at `end`. Empty when it cannot be found.
   Result<std::optional<postgres::WalEvent>> commit_ending_at(const WalPath& path, Lsn end);
   /// The first event in (after, until] that `accept` takes. Reads all WAL up to it.
@@ -104,10 +127,11 @@ class WalCoverage {
                                                        std::stop_token stop);
 
  private:
+  static std::vector<SegmentName> names(const WalPath& path, uint64_t first, uint64_t last);
   Result<repository::WalSegmentSummary> summary_of(SegmentName name);
   bool is_there(SegmentName name) const;
-  Result<std::optional<uint64_t>> first_segment_after_time(const WalPath& path, uint64_t low, uint64_t high,
-                                                           Timestamp time);
+  Result<TimeSearch> search_up_to(const WalPath& path, Lsn after, Lsn until, uint64_t segment, Timestamp time);
+  Result<std::optional<postgres::WalEvent>> last_not_later(const WalPath& path, Lsn after, Lsn until, Timestamp time);
   Result<std::optional<repository::CommitPoint>> last_commit_up_to(const WalPath& path, uint64_t low, uint64_t number);
 
   WalInventory inventory_;

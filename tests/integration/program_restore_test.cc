@@ -123,7 +123,7 @@ TEST_F(ProgramRestore, ReachesEveryKindOfTarget) {
   EXPECT_EQ(ids_after(Words{"full", day, format_utc(after_two)}, "full-time"), "1,2");
   EXPECT_EQ(ids_after(Words{"--target-name", "before four"}, "name"), "1,2,3");
   EXPECT_EQ(ids_after(Words{"--target-xid", fourth}, "xid"), "1,2,3,4");
-  EXPECT_EQ(ids_after(Words{"--target-lsn", lsn}, "lsn"), "1,2,3,4,5,6");
+  EXPECT_EQ(ids_after(Words{"--target-lsn", lsn, "--exclusive"}, "lsn"), "1,2,3,4,5,6");
   EXPECT_EQ(ids_after(Words{"point_in_time", day}, "day"), "1,2,3,4,5,6,8");
   EXPECT_EQ(ids_after(Words{"transaction_logs", day}, "logs"), "1,2,3,4,5,6,8");
   EXPECT_NE(last_commit(), "");

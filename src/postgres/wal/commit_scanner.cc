@@ -62,8 +62,10 @@ struct CommitScanner::State {
   WalRecordReader reader;
   WalRecordContents contents;
 
+  Result<void> find_front(const WalRecord& record);
   Result<std::optional<WalEvent>> find_event(const WalRecord& record);
   Result<std::optional<WalEvent>> find_transaction_end(const WalRecord& record);
+  Result<std::optional<WalEvent>> find_prepare(const WalRecord& record);
   Result<std::optional<WalEvent>> find_log_event(const WalRecord& record);
   Result<std::optional<WalEvent>> find_parameter_change(const WalRecord& record);
   Result<std::optional<WalEvent>> find_restore_point(const WalRecord& record);
@@ -87,9 +89,37 @@ Error malformed(const WalRecord& record, std::string_view what) {
 }  // namespace
 
 Result<std::optional<WalEvent>> CommitScanner::State::find_event(const WalRecord& record) {
-  if (record.resource_manager == kTransactionResource) return find_transaction_end(record);
+  if (record.resource_manager == kTransactionResource) {
+    bool prepares = (record.info & kTransactionOperationMask) == kPrepare;
+    return prepares ? find_prepare(record) : find_transaction_end(record);
+  }
   if (record.resource_manager == kXlogResource) return find_log_event(record);
   return std::optional<WalEvent>();
+}
+
+/// The main data, or of a record that is too long to be held whole its beginning.
+Result<void> CommitScanner::State::find_front(const WalRecord& record) {
+  if (!record.is_cut) return decode_record(record, settings.major_version, contents);
+  auto main_data = find_main_data(record);
+  if (!main_data) return malformed(record, "it has no main data");
+  contents.main_data = *main_data;
+  return {};
+}
+
+Result<std::optional<WalEvent>> CommitScanner::State::find_prepare(const WalRecord& record) {
+  WalEvent event = event_of(WalEvent::Kind::prepare, record);
+  TRY(find_front(record));
+  RecordFields fields(contents.main_data);
+  bool before = fields.skip(kPrepareBeforeTransaction);
+  auto transaction = fields.take<uint32_t>();
+  bool between = fields.skip(kPrepareBeforeTime);
+  auto postgres_time = fields.take<int64_t>();
+  if (!before || !transaction || !between || !postgres_time) return malformed(record, "it is too short");
+  auto time = to_timestamp(*postgres_time);
+  if (!time) return malformed(record, "its time is not possible");
+  event.transaction = *transaction;
+  event.time = *time;
+  return std::optional(event);
 }
 
 Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const WalRecord& record) {
@@ -97,14 +127,8 @@ Result<std::optional<WalEvent>> CommitScanner::State::find_transaction_end(const
   bool is_commit = operation == kCommit || operation == kCommitPrepared;
   if (!is_commit && operation != kAbort && operation != kAbortPrepared) return std::optional<WalEvent>();
   WalEvent event = event_of(is_commit ? WalEvent::Kind::commit : WalEvent::Kind::abort, record);
-  if (record.is_cut) {
-    // Millions of subtransactions or invalidations: what we look for stands before them, but for a prepared id.
-    auto main_data = find_main_data(record);
-    if (!main_data) return malformed(record, "it has no main data");
-    contents.main_data = *main_data;
-  } else {
-    TRY(decode_record(record, settings.major_version, contents));
-  }
+  // Cut: millions of subtransactions or invalidations. What we look for stands before them, but for a prepared id.
+  TRY(find_front(record));
   RecordFields fields(contents.main_data);
   auto postgres_time = fields.take<int64_t>();
   if (!postgres_time) return malformed(record, "it has no time");

@@ -12,14 +12,23 @@
 
 namespace spendsync::postgres {
 
-/// A commit or abort record (access/xact.h), including prepared ones; or a restore point (XLOG_RESTORE_POINT).
+/// A commit or abort record (access/xact.h), of prepared transactions as well; a prepare record (PREPARE TRANSACTION);
+/// a restore point (XLOG_RESTORE_POINT) ...
 struct WalEvent {
-  enum class Kind { commit, abort, restore_point, checkpoint, end_of_recovery, parameter_change } kind = Kind::commit;
+  enum class Kind {
+    commit,
+    abort,
+    prepare,
+    restore_point,
+    checkpoint,
+    end_of_recovery,
+    parameter_change
+  } kind = Kind::commit;
   Lsn start;
   Lsn end;
   TimelineId timeline;         // of the segment in which it ended
-  uint32_t transaction = 0;    // commit, abort: the (top) transaction id; of the prepared transaction where it was one
-  Timestamp time;              // commit, abort, restore_point
+  uint32_t transaction = 0;    // commit, abort, prepare: the (top) transaction id, of the prepared one where it was one
+  Timestamp time;              // commit, abort, prepare, restore_point
   std::string name;            // restore_point
   ReplayLimitValues limits{};  // parameter_change
 };

@@ -83,7 +83,6 @@ TEST(CommitScanner, FindsThePreparedTransactionBehindEverythingElse) {
     WalBuilder builder(settings);
     builder.append({.resource_manager = 1, .info = 0x30 | 0x80, .main_data = data + prepared});
     builder.append({.resource_manager = 1, .info = 0x40 | 0x80, .main_data = abort_data + prepared});
-    builder.append({.resource_manager = 1, .info = 0x10, .main_data = "a prepare record is no end"});
     Scan found = scan(builder, 3, 3);
     ASSERT_OK(found.result);
     ASSERT_EQ(found.events.size(), 2u);
@@ -92,6 +91,22 @@ TEST(CommitScanner, FindsThePreparedTransactionBehindEverythingElse) {
     EXPECT_EQ(found.events[1].kind, WalEvent::Kind::abort);
     EXPECT_EQ(found.events[1].transaction, 990u) << major;
   }
+}
+
+TEST(CommitScanner, FindsWhatIsPrepared) {
+  WalBuilder builder;
+  // xl_xact_prepare (access/xact.h): magic, total_len, xid, database, prepared_at, and what is of no interest here.
+  auto data = integer(uint32_t{0x57F94534}) + integer(uint32_t{72}) + integer(uint32_t{770}) + integer(uint32_t{5}) +
+              integer(WalBuilder::to_postgres(at("2024-03-15T14:30:00.5Z")));
+  builder.append({.resource_manager = 1, .info = 0x10, .transaction = 770, .main_data = data + std::string(48, 'p')});
+  Scan found = scan(builder, 3, 3);
+  ASSERT_OK(found.result);
+  ASSERT_EQ(found.events.size(), 1u);
+  EXPECT_EQ(found.events[0].kind, WalEvent::Kind::prepare);
+  EXPECT_EQ(found.events[0].transaction, 770u);
+  EXPECT_EQ(found.events[0].time, at("2024-03-15T14:30:00.5Z"));
+  builder.append({.resource_manager = 1, .info = 0x10, .transaction = 771, .main_data = data.substr(0, 20)});
+  EXPECT_KIND(scan(builder, 3, 3).result, ErrorKind::corrupt);
 }
 
 TEST(CommitScanner, FindsTheTimeOfACommitThatIsTooLongToHold) {

@@ -1,4 +1,4 @@
-// How commit and abort records are laid out (access/xact.h, versions 13 to 18).
+// How commit, abort and prepare records are laid out (access/xact.h, versions 13 to 18).
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,15 @@ namespace spendsync::postgres {
 /// XLOG_XACT_*, in the bits of XLOG_XACT_OPMASK, and the flag that xinfo follows the time.
 inline constexpr uint8_t kTransactionOperationMask = 0x70;
 inline constexpr uint8_t kCommit = 0x00;
+inline constexpr uint8_t kPrepare = 0x10;
 inline constexpr uint8_t kAbort = 0x20;
 inline constexpr uint8_t kCommitPrepared = 0x30;
 inline constexpr uint8_t kAbortPrepared = 0x40;
 inline constexpr uint8_t kHasInfo = 0x80;
+
+/// In a prepare record (xl_xact_prepare): bytes before the transaction's id, and between that id and prepared_at.
+inline constexpr size_t kPrepareBeforeTransaction = 8;
+inline constexpr size_t kPrepareBeforeTime = 4;
 
 /// XACT_XINFO_*: which parts follow xinfo, in this order (dropped statistics come before invalidations).
 inline constexpr uint32_t kHasDatabase = 1u << 0;
