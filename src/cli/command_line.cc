@@ -191,17 +191,25 @@ void add_export(CLI::App& app, std::optional<CommandOptions>& chosen) {
 void add_verify(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto options = std::make_shared<VerifyOptions>();
   auto* command = app.add_subcommand("verify", "read back everything a backup consists of");
-  command->add_option("type", options->type, "full, incremental or transaction_logs")
-      ->type_name(kBackupTypes)
-      ->required();
-  command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label")->required();
+  auto* type = command->add_option("type", options->type, "full, incremental or transaction_logs");
+  type->type_name(kBackupTypes);
+  auto* date = command->add_option("date", options->date, "YYYYMMDD in the configured time zone, or a whole label");
+  auto* all = command->add_flag("--all", options->all,
+                                "every object of the cluster: all backups, all WAL, keys, history files, marks");
+  all->excludes(type)->excludes(date);
   auto* restored = command->add_flag(
       "--restore", options->restore,
       "then recover it in a sandbox and run pg_checksums, pg_amcheck and pg_visibility's checks there");
   add_work_directory(*command, options->work_directory)->needs(restored);
   add_system_identifier(*command, options->system_identifier);
+  restored->excludes(all);
   command->add_option("--workers", options->workers, "threads (default: one a core)")->check(CLI::Range(1, 256));
-  command->callback([options, &chosen] { chosen = *options; });
+  command->callback([options, &chosen] {
+    if (!options->all && options->date.empty()) {
+      throw CLI::RequiredError("type and date, such as `verify full 20240315`, or --all");
+    }
+    chosen = *options;
+  });
 }
 
 void add_retention(CLI::App& app, std::optional<CommandOptions>& chosen) {

@@ -76,8 +76,9 @@ struct ExportOptions {
   std::optional<std::string> work_directory;
 };
 struct VerifyOptions {
-  std::string type;
+  std::string type;  // this and the date empty: with `all`
   std::string date;
+  bool all = false;
   bool restore = false;
   std::optional<std::string> work_directory;
   std::optional<std::string> system_identifier;

@@ -9,6 +9,7 @@
 #include "cli/page_failures.h"
 #include "repository/catalog.h"
 #include "repository/marks.h"
+#include "repository/verdicts.h"
 
 namespace spendsync::cli {
 namespace {
@@ -36,6 +37,8 @@ Result<Filter> make_filter(const ListOptions& options, const Clock& clock) {
   return filter;
 }
 
+using repository::Verdicts;
+
 /// A row of the list: what people and --json see of a backup or a log record.
 struct Row {
   repository::Label label;
@@ -50,6 +53,7 @@ struct Row {
   bool unusable = false;  // an incremental without its full
   std::string parent{};   // of an incremental
   SystemIdentifier server{};
+  std::string verified{};  // "good" or "damaged": by the newest verify; empty: none
   bool pinned = false;
   bool earlier = false;  // of a server that the present one has adopted
   bool data_checksums = false;
@@ -123,12 +127,29 @@ Result<void> add_pin(repository::Repository& repository, Row& row) {
   return ok();
 }
 
+/// What the newest verify has found outweighs what the manifest says of itself.
+void add_verdict(const Verdicts& verdicts, const BackupEntry& entry, Row& row) {
+  auto parent = entry.summary ? entry.summary->parent : std::nullopt;
+  if (auto why = repository::why_damaged(verdicts, entry.label, parent)) {
+    row.state = "DAMAGED";
+    append_remark(row.remarks, *why);
+    row.verified = "damaged";
+    return;
+  }
+  auto verdict = verdicts.find(entry.label);
+  if (verdict == verdicts.end()) return;
+  append_remark(row.remarks, "verified " + format_utc(verdict->second.verified));
+  row.verified = "good";
+}
+
 Result<void> collect(repository::Repository& repository, const Catalog& catalog, const Filter& filter, bool earlier,
                      std::vector<Row>& all) {
+  const auto verdicts = TRY(repository::read_verdicts(repository, {}));
   std::vector<Row> rows;
   for (const auto& entry : catalog.backups()) {
     if (!filter.wants(entry.label)) continue;
     rows.push_back(row_of(entry, catalog));
+    add_verdict(verdicts, entry, rows.back());
     TRY(add_pin(repository, rows.back()));
   }
   for (const auto& entry : catalog.logs()) {
@@ -172,6 +193,7 @@ Json to_json(const Row& row) {
     json.set("page_failure_files", page_failures_json(row.page_failure_files));
   }
   if (row.label.type() != BackupType::transaction_logs) json.set("pinned", row.pinned);
+  if (!row.verified.empty()) json.set("verified", row.verified);
   if (!row.remarks.empty()) json.set("remarks", row.remarks);
   return json;
 }

@@ -32,7 +32,8 @@ std::optional<Timestamp> newest_record(const RecoveryState& state) {
 const repository::ManifestSummary* RecoveryState::newest_full() const {
   const repository::ManifestSummary* newest = nullptr;
   for (const auto& backup : inventory->backups) {
-    if (backup.type() == BackupType::full && backup.complete()) newest = &backup;  // ascending
+    bool good = backup.complete() && !inventory->damaged.contains(backup.label);
+    if (backup.type() == BackupType::full && good) newest = &backup;  // ascending
   }
   return newest;
 }
@@ -45,13 +46,16 @@ Result<RecoveryState> read_recovery_state(repository::Repository& repository, co
                                           std::stop_token stop) {
   const auto catalog = TRY(repository::Catalog::load(repository, stop));
   RecoveryState state;
-  state.inventory = std::make_unique<restore::BackupInventory>(restore::read_inventory(catalog));
+  const auto verdicts = TRY(repository::read_verdicts(repository, stop));
+  state.inventory = std::make_unique<restore::BackupInventory>(restore::read_inventory(catalog, verdicts));
   state.unfinished = catalog.unfinished();
   state.chain = TRY(repository::check_chain(repository, catalog, stop));
   repository::WalArchive archive(repository, {});
   auto coverage = TRY(restore::WalCoverage::load(archive, repository.identity(), stop));
   restore::TargetResolution resolution({.zone = zone}, *state.inventory, coverage, stop);
-  const auto windows = TRY(resolution.windows());
+  auto windows = TRY(resolution.windows());
+  // Nobody is safe by a backup that verify found damaged.
+  std::erase_if(windows, [&](const auto& window) { return state.inventory->damaged.contains(window.backup->label); });
   state.best = furthest(windows);
   state.segment_size = coverage.segment_size();
   if (state.best) {
@@ -73,6 +77,7 @@ BackupFacts backup_facts(const RecoveryState& state, const config::Config& confi
   for (const auto& entry : state.inventory->unreadable) {
     facts.damaged.push_back(entry.label.text() + ": " + entry.why.message());
   }
+  for (const auto& [label, why] : state.inventory->damaged) facts.damaged.push_back(label.text() + ": " + why);
   for (const auto& finding : state.chain) facts.damaged.push_back(finding.key + ": " + finding.what);
   facts.newest_record = newest_record(state);
   facts.unfinished = state.unfinished.size();

@@ -1,13 +1,17 @@
 // spendsync-backup verify <type> <date>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/condition.h"
 #include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/host_name.h"
 #include "cli/page_failures.h"
 #include "cli/selection.h"
 #include "cli/verify_restore.h"
+#include "repository/verdicts.h"
 #include "repository/verify_objects.h"
 
 namespace spendsync::cli {
@@ -50,12 +54,12 @@ Result<Selected> select_in(const std::vector<std::unique_ptr<repository::Reposit
   return selected;
 }
 
-void merge(VerifyReport& total, VerifyReport&& part) {
+void merge(VerifyReport& total, const VerifyReport& part) {
   total.findings_total += part.findings_total;
   total.objects += part.objects;
   total.bytes += part.bytes;
   total.files += part.files;
-  for (auto& finding : part.findings) total.findings.push_back(std::move(finding));
+  total.findings.insert(total.findings.end(), part.findings.begin(), part.findings.end());
 }
 
 Result<VerifyReport> verify_chain(repository::Repository& repository, const Catalog& catalog, std::stop_token stop) {
@@ -75,10 +79,23 @@ Result<VerifyReport> verify_label(repository::Repository& repository, const Labe
   return repository::verify_backup(repository, label, settings, stop);
 }
 
+/// What is damaged first; what that takes along is counted, with the ten that weigh most.
 void print(const Output& output, const VerifyReport& report, size_t labels) {
+  constexpr size_t kFilesShown = 10;
+  std::vector<const repository::Finding*> files;
   for (const auto& finding : report.findings) {
-    output.line(fmt::format("DAMAGED  {}: {}", finding.key, finding.what));
+    if (finding.file) {
+      files.push_back(&finding);
+    } else {
+      output.line(fmt::format("DAMAGED  {}: {}", finding.key, finding.what));
+    }
   }
+  std::ranges::stable_sort(files, std::ranges::greater(), [](const auto* finding) { return finding->file_bytes; });
+  if (!files.empty()) output.line(fmt::format("that takes along {} file(s):", files.size()));
+  for (size_t i = 0; i < std::min(files.size(), kFilesShown); ++i) {
+    output.line(fmt::format("  {:>10}  {}", format_bytes(files[i]->file_bytes), *files[i]->file));
+  }
+  if (files.size() > kFilesShown) output.line(fmt::format("  and {} smaller ones", files.size() - kFilesShown));
   if (report.findings_total > report.findings.size()) {
     output.line(fmt::format("... and {} more", report.findings_total - report.findings.size()));
   }
@@ -123,39 +140,97 @@ Json page_failures(const Catalog& catalog, const std::vector<Label>& labels) {
   return all;
 }
 
+/// For `list`, `status`, restores and expire. A role that may only read is told, and the verify is none the worse.
+void keep_verdicts(const Process& process, repository::Repository& repository,
+                   const std::vector<std::pair<Label, VerifyReport>>& reports) {
+  auto verdicts = repository::judge(repository.layout(), reports, process.clock.now(), host_name());
+  auto kept = repository::put_verdicts(repository, verdicts);
+  if (kept) return;
+  process.log.warning("the verdict could not be kept: `list` and `expire` do not know of it (" +
+                      kept.error().message() + ")");
+}
+
+/// What is being verified and what came of it.
+struct Run {
+  repository::Repository* repository = nullptr;
+  Catalog catalog;
+  std::vector<Label> labels;
+  std::vector<std::pair<Label, VerifyReport>> reports;  // of each label
+  VerifyReport total;
+};
+
+Result<void> verify_labels(Run& run, const repository::VerifySettings& settings, std::stop_token stop) {
+  auto cluster = TRY(repository::verify_cluster(*run.repository, settings, stop));
+  merge(run.total, cluster);
+  auto chain = TRY(verify_chain(*run.repository, run.catalog, stop));
+  merge(run.total, chain);
+  for (const auto& label : run.labels) {
+    settings.progress->begin_phase(label.text(), 0, 0);
+    auto report = TRY(verify_label(*run.repository, label, settings, stop));
+    merge(run.total, report);
+    run.reports.emplace_back(label, std::move(report));
+  }
+  return {};
+}
+
+/// In one pass, so that what several backups share is read once. A finding counts for the backup in whose folder it
+/// lies; one elsewhere (keys, WAL) is told and un-goods none.
+Result<void> verify_all(Run& run, const repository::VerifySettings& settings, std::stop_token stop) {
+  settings.progress->begin_phase("everything", 0, 0);
+  run.total = TRY(repository::verify_everything(*run.repository, settings, stop));
+  VerifyReport clean;
+  for (const auto& label : run.labels) run.reports.emplace_back(label, clean);
+  for (const auto& finding : run.total.findings) {
+    for (auto& [label, report] : run.reports) {
+      if (!finding.key.starts_with(run.repository->layout().backup_prefix(label))) continue;
+      report.findings.push_back(finding);
+      ++report.findings_total;
+    }
+  }
+  return {};
+}
+
+Result<Run> select_run(const std::vector<std::unique_ptr<repository::Repository>>& folders, const Wiring& wiring,
+                       const VerifyOptions& options, std::stop_token stop) {
+  Run run;
+  if (options.all) {
+    run.repository = folders.front().get();
+    run.catalog = TRY(Catalog::load(*run.repository, stop));
+    for (const auto& entry : run.catalog.backups()) run.labels.push_back(entry.label);
+    return run;
+  }
+  const auto selection = TRY(DateSelection::parse(options.type, options.date, wiring.config().schedules.timezone));
+  auto selected = TRY(select_in(folders, selection, stop));
+  if (selected.labels.empty()) {
+    return Error(ErrorKind::not_found, "no " + options.type + " backup of " + options.date)
+        .with_condition(Condition::no_such_backup)
+        .with_hint("`list " + options.type + "` shows those there are");
+  }
+  run.repository = selected.repository;
+  run.catalog = std::move(selected.catalog);
+  run.labels = std::move(selected.labels);
+  return run;
+}
+
 }  // namespace
 
 Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   auto wiring = TRY(Wiring::open(process, options.restore ? Wiring::Access::restores : Wiring::Access::reads));
-  const auto selection = TRY(DateSelection::parse(options.type, options.date, wiring->config().schedules.timezone));
   auto folders = TRY(open_cluster_folders(*wiring, options.system_identifier));
-  auto selected = TRY(select_in(folders, selection, process.stop));
-  const auto& [repository, catalog, labels] = selected;
-  if (labels.empty()) {
-    return Error(ErrorKind::not_found,
-                 "no " + options.type + " backup of " + options.date + " in " + wiring->store().description())
-        .with_condition(Condition::no_such_backup)
-        .with_hint("`list " + options.type + "` shows those there are");
-  }
+  auto run = TRY(select_run(folders, *wiring, options, process.stop));
 
   auto progress = process.output.progress("verify");
   const repository::VerifySettings settings{.workers = wiring->workers(options.workers), .progress = progress.get()};
-  VerifyReport report = TRY(repository::verify_cluster(*repository, settings, process.stop));
-  auto chain = TRY(verify_chain(*repository, catalog, process.stop));
-  merge(report, std::move(chain));
-  for (const auto& label : labels) {
-    progress->begin_phase(label.text(), 0, 0);
-    auto part = TRY(verify_label(*repository, label, settings, process.stop));
-    merge(report, std::move(part));
-  }
+  TRY(options.all ? verify_all(run, settings, process.stop) : verify_labels(run, settings, process.stop));
   progress->finish();
+  keep_verdicts(process, *run.repository, run.reports);
 
-  print(process.output, report, labels.size());
-  print_page_failures(process.output, catalog, labels);
-  auto fields = to_json(report, labels).set("page_failures", page_failures(catalog, labels));
-  int code = report.clean() ? kDone : kDamaged;
-  if (options.restore && report.clean()) {
-    const auto proofs = TRY(prove_restorable(process, *wiring, options, labels));
+  print(process.output, run.total, run.labels.size());
+  print_page_failures(process.output, run.catalog, run.labels);
+  auto fields = to_json(run.total, run.labels).set("page_failures", page_failures(run.catalog, run.labels));
+  int code = run.total.clean() ? kDone : kDamaged;
+  if (options.restore && run.total.clean()) {
+    const auto proofs = TRY(prove_restorable(process, *wiring, options, run.labels));
     fields.set("proofs", proofs_json(proofs));
     code = exit_code_of(proofs);
   } else if (options.restore) {

@@ -6,11 +6,23 @@
 
 namespace spendsync::repository {
 
+namespace {
+
+constexpr size_t kKept = 10000;
+
+}  // namespace
+
 void Findings::add(std::string key, ErrorKind kind, std::string what) {
-  constexpr size_t kKept = 10000;
   std::lock_guard lock(mutex_);
   ++total_;
   if (findings_.size() < kKept) findings_.push_back({std::move(key), kind, std::move(what)});
+}
+
+void Findings::add_file(std::string key, std::string what, std::string file, uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  ++total_;
+  if (findings_.size() >= kKept) return;
+  findings_.push_back({std::move(key), ErrorKind::corrupt, std::move(what), std::move(file), bytes});
 }
 
 bool says_nothing_of_the_object(const Error& error) {

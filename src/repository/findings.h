@@ -20,6 +20,7 @@ class Findings {
   explicit Findings(Progress* progress) : progress_(progress) {}
 
   void add(std::string key, ErrorKind kind, std::string what);
+  void add_file(std::string key, std::string what, std::string file, uint64_t bytes);
   void add(const storage::ObjectKey& key, const Error& error) { add(key.text(), error.kind(), error.message()); }
 
   /// True when `result` is a value. Otherwise a finding, or an error that says nothing of the object: cancelled, a

@@ -72,6 +72,8 @@ std::string_view to_string(ObjectType type) {
       return "tombstone";
     case ObjectType::report:
       return "report";
+    case ObjectType::verdict:
+      return "verdict";
   }
   return "unknown";
 }
@@ -175,6 +177,11 @@ Result<ObjectKey> Layout::wal_file(std::string_view file_name) const {
 
 ObjectKey Layout::log(const Label& label) const { return make_key(logs_prefix() + label.text()); }
 
+ObjectKey Layout::verdict(Timestamp finished, RunId id) const {
+  auto label = Label::make(finished, BackupType::full).text();
+  return make_key(verdicts_prefix() + label.substr(0, label.find('-')) + "-" + id.to_string());
+}
+
 ObjectKey Layout::tombstone(const ObjectKey& expired) const {
   CHECK(starts_with(expired.text(), base_));
   return make_key(tombstones_prefix() + expired.text().substr(base_.size()));
@@ -229,6 +236,13 @@ std::optional<ObjectType> classify_wal_object(std::string_view rest) {
   return std::nullopt;
 }
 
+/// "20240315T000000Z-<16 hexadecimal digits>"
+bool is_verdict_name(std::string_view name) {
+  auto dash = name.find('-');
+  if (dash == std::string_view::npos || !RunId::parse(name.substr(dash + 1))) return false;
+  return Label::parse(std::string(name.substr(0, dash)) + "-full").has_value();
+}
+
 }  // namespace
 
 std::optional<ObjectType> classify_key(const Layout& layout, const ObjectKey& key) {
@@ -242,6 +256,7 @@ std::optional<ObjectType> classify_key(const Layout& layout, const ObjectKey& ke
   if (below("logs/") && Label::parse(rest.substr(5))) return ObjectType::log;
   if (below("tombstones/")) return ObjectType::tombstone;
   if (below("reports/")) return ObjectType::report;
+  if (below("verdicts/")) return is_verdict_name(rest.substr(9)) ? std::optional(ObjectType::verdict) : std::nullopt;
   return std::nullopt;
 }
 

@@ -28,6 +28,7 @@ enum class ObjectType {
   log,
   tombstone,
   report,
+  verdict,
 };
 /// As the seal spells it: "identity", "pack-index", "wal-part" ...
 std::string_view to_string(ObjectType type);
@@ -100,6 +101,8 @@ class Layout {
   /// `file_name` is a .partial or .backup name; its first 8 digits are the timeline. Errors: invalid.
   Result<storage::ObjectKey> wal_file(std::string_view file_name) const;
   storage::ObjectKey log(const Label& label) const;
+  /// What one verify found. Names ascend with time.
+  storage::ObjectKey verdict(Timestamp finished, RunId id) const;
   /// Where expiry writes that `expired` is gone on purpose. Requires: `expired` lies in this cluster's folder.
   storage::ObjectKey tombstone(const storage::ObjectKey& expired) const;
   /// The same of consecutive segments, both ends included, and what lies beside them.
@@ -124,6 +127,7 @@ class Layout {
   }
   std::string resumed_prefix(const Label& label) const { return backup_prefix(label) + "resumed/"; }
   std::string reports_prefix() const { return base_ + "reports/"; }
+  std::string verdicts_prefix() const { return base_ + "verdicts/"; }
 
  private:
   ClusterPath path_;

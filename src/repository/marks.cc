@@ -27,14 +27,6 @@ Result<bool> is_there(Repository& repository, const ObjectKey& key) {
   return std::move(info).error();
 }
 
-/// The key that lives as long as the cluster's folder: no new one is made for a few marks.
-Result<crypto::DataKeyPtr> identity_key(Repository& repository) {
-  constexpr uint64_t kIdentityMax = 64u << 10;
-  const auto object = repository.layout().identity();
-  const auto bytes = TRY(repository.store().get(object, kIdentityMax));
-  return repository.key_of(bytes, object);
-}
-
 /// A mark whose content tells only when and why: one that is there already does as well.
 Result<void> put_mark(Repository& repository, ObjectType type, const ObjectKey& key, const std::string& content) {
   const auto meta_key = TRY(identity_key(repository));
@@ -63,6 +55,13 @@ Result<Pin> parse_pin(RunId id, ByteView content) {
 }
 
 }  // namespace
+
+Result<crypto::DataKeyPtr> identity_key(Repository& repository) {
+  constexpr uint64_t kIdentityMax = 64u << 10;
+  const auto object = repository.layout().identity();
+  const auto bytes = TRY(repository.store().get(object, kIdentityMax));
+  return repository.key_of(bytes, object);
+}
 
 Result<void> put_tombstone(Repository& repository, const ObjectKey& expired, const std::string& reason) {
   return put_mark(repository, ObjectType::tombstone, repository.layout().tombstone(expired),

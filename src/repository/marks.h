@@ -11,6 +11,9 @@ namespace spendsync::repository {
 /// All of these are put under the identity's meta key and may be repeated: a mark that is there stays as it is.
 /// Errors: those of the store and the keys.
 
+/// The key that lives as long as the cluster's folder: no new one is made for a small object.
+Result<crypto::DataKeyPtr> identity_key(Repository& repository);
+
 /// Says that the object is gone on purpose; to be put before it is removed.
 Result<void> put_tombstone(Repository& repository, const storage::ObjectKey& expired, const std::string& reason);
 

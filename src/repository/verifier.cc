@@ -284,9 +284,10 @@ Result<void> Verifier::check_file(const FileEntry& entry, const ObjectKey& manif
     const auto& packs = run.source == FrameSource::own ? own : base;
     auto frames = packs.find(run.pack);
     if (frames == packs.end()) {
-      findings_.add(manifest_key.text(), ErrorKind::corrupt,
-                    "file " + quoted(entry.path) + " has content in a damaged or missing pack (id " +
-                        std::to_string(run.pack) + ")");
+      findings_.add_file(manifest_key.text(),
+                         "file " + quoted(entry.path) + " has content in a damaged or missing pack (id " +
+                             std::to_string(run.pack) + ")",
+                         quoted(entry.path), entry.size);
       return ok();
     }
     bool whole = run.skip == 0 && run.length == run.raw_bytes();
@@ -434,6 +435,7 @@ Result<void> Verifier::check_other(const storage::ObjectInfo& info) {
     case ObjectType::expiring:
     case ObjectType::pin:
     case ObjectType::tombstone:
+    case ObjectType::verdict:
     case ObjectType::started: {
       if (!findings_.first_time(info.key.text())) return ok();
       auto content = repository_.get_document(*type, info.key);

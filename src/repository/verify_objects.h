@@ -1,6 +1,8 @@
 // Proof that objects are whole: every one is read again, authenticated and decoded. Changes nothing.
 #pragma once
 
+#include <optional>
+
 #include "base/progress.h"
 #include "repository/catalog.h"
 #include "repository/wal_archive.h"
@@ -11,6 +13,9 @@ struct Finding {
   std::string key;  // of the object, relative to the prefix
   ErrorKind kind = ErrorKind::corrupt;
   std::string what;  // one line
+  /// A file that a damaged or missing pack has taken along; the pack has a finding of its own. Empty: an object itself.
+  std::optional<std::string> file = std::nullopt;
+  uint64_t file_bytes = 0;
 };
 
 struct VerifyReport {

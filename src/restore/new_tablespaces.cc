@@ -88,13 +88,24 @@ class Search {
 
   /// With the one before it where that was read last.
   Result<void> read_segment(size_t i) {
-    auto content = TRY_CONTEXT(replayed_content(archive_, plan_, names_[i]), "looking for new tablespaces in WAL");
-    if (!scanner_ || scanner_->reader().at_end() || !feed(i, content)) {
+    auto content = replayed_content(archive_, plan_, names_[i]);
+    if (!content && content.error().is(ErrorKind::not_found) && is_in_backup(names_[i])) {
+      // Recovery takes it from the backup's own packs, which the backup has looked through for such records.
+      scanner_.reset();
+      return {};
+    }
+    if (!content) return std::move(content).error().with_context("looking for new tablespaces in WAL");
+    if (!scanner_ || scanner_->reader().at_end() || !feed(i, *content)) {
       scanner_.emplace(postgres::CommitScanner::Settings{.segment_size = plan_.wal.segment_size,
                                                          .major_version = plan_.target.backup.major_version});
-      TRY(feed(i, content));
+      TRY(feed(i, *content));
     }
     return {};
+  }
+
+  bool is_in_backup(SegmentName name) const {
+    const auto& own = plan_.wal.in_backup;
+    return own && own->timeline == name.timeline && own->first <= name.number && name.number <= own->last;
   }
 
   Result<void> feed(size_t i, ByteView content) {

@@ -13,6 +13,7 @@
 #include "postgres/server_process.h"
 #include "postgres/startup_process.h"
 #include "restore/recovered_databases.h"
+#include "restore/wal_failure.h"
 #include "restore/wal_window.h"
 
 namespace spendsync::restore {
@@ -192,11 +193,12 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   std::optional<postgres::RecoveryProgress> seen;
   follow_begun_ = clock_.monotonic();
   next_report_ = follow_begun_ + kReportInterval;
-  TRY(server.process.wait_until_ready(kConsistencyTimeout, stop, [&] { tell_wait(server, Lsn()); }));
+  auto ready = server.process.wait_until_ready(kConsistencyTimeout, stop, [&] { tell_wait(server, Lsn()); });
+  if (!ready) return why_ended(std::move(ready).error());
   while (true) {
     if (auto status = server.process.poll()) {
       auto ended = server.process.wait_until_ready(std::chrono::seconds(1), stop);  // tells why
-      if (!ended) return std::move(ended).error();
+      if (!ended) return why_ended(std::move(ended).error());
     }
     if (!server.session.connection) {
       // The role of the running user may not exist in the restored cluster; then the log alone tells.
@@ -244,6 +246,14 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
   result.stopped_because = describe(outcome);
   TRY(check_result(result, outcome));
   return result;
+}
+
+/// A server whose restore_command failed says only that it did ("command not executable"); which file, and what was
+/// wrong with it, `wal get` has told.
+Error Recovery::why_ended(Error error) const {
+  auto failure = read_wal_failure(plan_.paths.window);
+  if (!failure || error.is(ErrorKind::cancelled)) return error;
+  return std::move(*failure).with_context("recovery cannot go on");
 }
 
 /// The server waits for somebody who would have to end it: no target of ours pauses (recovery_target_action).

@@ -59,6 +59,7 @@ class Recovery {
   Result<void> write_configuration(const std::string& directory) const;
   std::vector<SegmentName> segments_to_fetch() const;
   Result<RecoveryResult> follow(Server& server, std::stop_token stop);
+  Error why_ended(Error error) const;
   Error paused(const Server& server, Lsn replayed) const;
   void tell_wait(const Server& server, Lsn replayed);
   void show(const postgres::RecoveryProgress& progress);

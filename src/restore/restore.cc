@@ -283,7 +283,8 @@ Result<void> look_outside(repository::WalArchive& archive, WalCoverage& wal, Res
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
                                     const PrepareSettings& settings, std::stop_token stop) {
   auto catalog = TRY(repository::Catalog::load(repository, stop));
-  auto inventory = read_inventory(catalog);
+  const auto verdicts = TRY(repository::read_verdicts(repository, stop));
+  auto inventory = read_inventory(catalog, verdicts);
   repository::WalArchive archive(repository, {});
   auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop));
   TargetResolution resolution({settings.zone}, inventory, wal, stop);

@@ -25,7 +25,7 @@ std::string describe_backup(const ManifestSummary& backup) {
 
 }  // namespace
 
-BackupInventory read_inventory(const repository::Catalog& catalog) {
+BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts) {
   BackupInventory inventory;
   for (const auto& entry : catalog.backups()) {
     auto base = entry.summary ? catalog.check_base(*entry.summary) : Result<void>();
@@ -33,6 +33,8 @@ BackupInventory read_inventory(const repository::Catalog& catalog) {
       inventory.unreadable.push_back({entry.label, base.error()});
     } else if (entry.summary) {
       inventory.backups.push_back(*entry.summary);
+      auto why = repository::why_damaged(verdicts, entry.label, entry.summary->parent);
+      if (why) inventory.damaged.emplace(entry.label, *std::move(why));
     } else {
       inventory.unreadable.push_back({entry.label, entry.summary.error()});
     }
@@ -77,7 +79,7 @@ Result<ResolvedTarget> TargetResolution::resolve_base(const RestoreRequest& requ
       const Summary* newest = nullptr;
       for (const auto& backup : backups_.backups) {
         if (request.timeline && backup.stop.timeline != *request.timeline) continue;
-        if (newest == nullptr || ended_before(*newest, backup)) newest = &backup;
+        if (newest == nullptr || is_better(backup, *newest)) newest = &backup;
       }
       if (newest == nullptr) return Error(ErrorKind::not_found, "no backup ended on that timeline");
       return own_end(*newest);
@@ -224,12 +226,30 @@ Result<std::vector<RecoveryWindow>> TargetResolution::windows() {
   return result;
 }
 
+bool TargetResolution::is_better(const Summary& candidate, const Summary& than) const {
+  if (is_damaged(candidate) != is_damaged(than)) return is_damaged(than);
+  return ended_before(than, candidate);
+}
+
+/// Where others lead somewhere: what they do not reach is told as outside, with the damaged ones named.
+void TargetResolution::pass_over_damaged(std::vector<RecoveryWindow>& windows) {
+  auto damaged = [&](const RecoveryWindow& window) { return is_damaged(*window.backup); };
+  bool others = !std::ranges::all_of(windows, damaged);
+  for (const auto& [label, why] : backups_.damaged) {
+    warnings_.push_back(
+        others ? fmt::format("{} was passed over, {}; name it to restore from it all the same", label.text(), why)
+               : fmt::format("{} may not restore: {}", label.text(), why));
+  }
+  if (others) std::erase_if(windows, damaged);
+}
+
 Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const RestoreRequest& request,
                                                                      const Summary* fixed) {
   auto all = TRY(windows());
   std::erase_if(all, [&](const RecoveryWindow& window) {
     return (fixed != nullptr && window.backup != fixed) || (request.timeline && window.timeline != *request.timeline);
   });
+  if (fixed == nullptr) pass_over_damaged(all);
   if (all.empty()) {
     return Error(ErrorKind::not_found, fixed != nullptr
                                            ? fmt::format("{} is not on the timeline asked for", describe_backup(*fixed))
@@ -370,7 +390,7 @@ Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
     if (!path.history().contains(backup.stop) || backup.stop.lsn > end.lsn) continue;
     auto found = TRY(window(backup, end.timeline));
     if (!found || found->end < end.lsn) continue;
-    if (!best || ended_before(*best->backup, backup)) best = found;
+    if (!best || is_better(backup, *best->backup)) best = found;
   }
   if (!best) {
     return Error(ErrorKind::not_found,

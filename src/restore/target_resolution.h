@@ -6,6 +6,7 @@
 
 #include "postgres/recovery_settings.h"
 #include "repository/catalog.h"
+#include "repository/verdicts.h"
 #include "restore/request.h"
 #include "restore/wal_coverage.h"
 
@@ -20,8 +21,11 @@ struct BackupInventory {
     Error why;
   };
   std::vector<Unreadable> unreadable;
+  /// Why, by the newest verify, a backup is not to be relied on. It is restored from where it is asked for, and where
+  /// nothing else leads to what was asked for.
+  std::map<repository::Label, std::string> damaged;
 };
-BackupInventory read_inventory(const repository::Catalog& catalog);
+BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts);
 
 /// What a restore will do in terms of WAL. Value type.
 struct ResolvedTarget {
@@ -87,6 +91,9 @@ class TargetResolution {
   Result<const repository::LogRecord*> find_log(const RestoreRequest& request) const;
   bool is_asked(const repository::Label& label, const RestoreRequest& request) const;
 
+  bool is_damaged(const Summary& backup) const { return backups_.damaged.contains(backup.label); }
+  bool is_better(const Summary& candidate, const Summary& than) const;
+  void pass_over_damaged(std::vector<RecoveryWindow>& windows);
   Result<std::vector<RecoveryWindow>> usable_windows(const RestoreRequest& request, const Summary* fixed);
   Result<std::optional<RecoveryWindow>> window(const Summary& backup, TimelineId timeline);
   Result<Timestamp> covered_until(const Summary& backup, const WalPath& path, Lsn end);

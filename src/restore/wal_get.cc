@@ -11,6 +11,7 @@
 #include "postgres/wal/timeline_history.h"
 #include "repository/catalog.h"
 #include "repository/wal_archive.h"
+#include "restore/wal_failure.h"
 #include "restore/wal_window.h"
 
 namespace spendsync::restore {
@@ -293,6 +294,13 @@ class Delivery {
   std::optional<WalPlan> plan_;
 };
 
+/// The restore that runs the server shows it as its own error.
+void note_failure(const WalGetRequest& request, const Error& error) {
+  auto path = request.plan->starts_with('/') ? *request.plan : request.working_directory + "/" + *request.plan;
+  auto plan = read_wal_plan(path);
+  if (plan) note_wal_failure(plan->window, Error(error).with_context("WAL file " + request.file_name));
+}
+
 }  // namespace
 
 int wal_get_failure_code(const std::string& working_directory) {
@@ -303,6 +311,7 @@ WalGetOutcome wal_get(const WalGetRequest& request, const OpenRepository& open_r
                       std::stop_token stop) {
   auto delivered = Delivery(request, open_repository, clock, std::move(stop)).run();
   if (!delivered) {
+    if (request.plan) note_failure(request, delivered.error());
     return {wal_get_failure_code(request.working_directory),
             fmt::format("wal get {}: {}", request.file_name, delivered.error().message()), delivered.error().hint()};
   }

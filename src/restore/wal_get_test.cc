@@ -12,6 +12,7 @@
 #include "postgres/wal/testing/wal_builder.h"
 #include "repository/log_record.h"
 #include "repository/wal_archive.h"
+#include "restore/wal_failure.h"
 #include "restore/wal_window.h"
 #include "storage/testing/faulty_store.h"
 
@@ -440,7 +441,12 @@ TEST_F(WalGet, WindowThatCannotFetchLeavesTheAnswerToWalGet) {
     EXPECT_EQ(get(name_of(kOne, 5), true).exit_code, 0);
     EXPECT_EQ(get(name_of(kOne, 7), true).exit_code, 126);
   }
+  auto failure = read_wal_failure(window());
+  ASSERT_TRUE(failure);
+  EXPECT_TRUE(failure->is(ErrorKind::not_found)) << failure->message();
+  EXPECT_NE(failure->message().find(name_of(kOne, 7)), std::string::npos) << failure->message();
   for (const auto& name : MUST(list_directory(window()))) {
+    if (name == "wal-get-failure.json") continue;
     EXPECT_EQ(name, name_of(kOne, 5)) << "nothing unfinished is left";  // itself only where wal get was faster
   }
 }

@@ -4,6 +4,7 @@
 
 #include "repository/manifest.h"
 #include "repository/marks.h"
+#include "repository/verdicts.h"
 #include "repository/wal_archive.h"
 
 namespace spendsync::retention {
@@ -24,6 +25,7 @@ class Inventory {
     TRY_CONTEXT(repository_.store().list(layout_.base(), "", [&](const ObjectInfo& info) { return see(info); }),
                 "listing the repository");
     TRY(read_labels());
+    TRY(read_verdicts());
     TRY(read_logs());
     TRY(read_histories());
     if (auto seen = repository::read_newest_seen(repository_)) facts_.sequence_seen = seen->sequence;
@@ -163,6 +165,16 @@ class Inventory {
   /// Of the object, not of the way to it.
   static bool is_damage(const Error& error) {
     return error.is(ErrorKind::corrupt) || error.is(ErrorKind::unsupported) || error.is(ErrorKind::exhausted);
+  }
+
+  Result<void> read_verdicts() {
+    const auto verdicts = TRY(repository::read_verdicts(repository_, stop_));
+    for (auto& backup : facts_.backups) {
+      auto verdict = verdicts.find(backup.label);
+      if (verdict != verdicts.end()) backup.verified = verdict->second.good ? Verified::good : Verified::failed;
+      if (repository::why_damaged(verdicts, backup.label, backup.parent)) backup.verified = Verified::failed;
+    }
+    return ok();
   }
 
   static BackupFact fact_of(const repository::ManifestSummary& summary) {

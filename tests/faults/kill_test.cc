@@ -134,9 +134,11 @@ TEST_F(Kill, RestoreConverges) {
 
 TEST_F(Kill, VerifyAndListChangeNothing) {
   installation_.must_run({"backup", "full"});
+  // But for the verdict that verify puts when it has come to its end.
   const auto digest = [&] {
-    return server_.run(
-        {"/bin/sh", "-c", "cd " + installation_.repository_path() + " && find . -type f -exec sha256sum {} + | sort"});
+    return server_.run({"/bin/sh", "-c",
+                        "cd " + installation_.repository_path() +
+                            " && find . -type f -not -path '*/verdicts/*' -exec sha256sum {} + | sort"});
   };
   const auto before = digest();
   kill_everywhere(

@@ -18,6 +18,7 @@ namespace spendsync::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using Words = std::vector<std::string>;
 
@@ -277,6 +278,28 @@ TEST_F(ProgramRestore, StartsWhatItHasRecoveredWhenAsked) {
 }
 
 // ---- wal get, with a server that recovers
+
+TEST_F(ProgramRestore, DamagedWalEndsARestoreWithItsCodeAndTheObjectsName) {
+  server_.psql("create table t (n int)");
+  insert(1);
+  installation_.must_run({"backup", "full"});
+  std::string victim;
+  for (int i = 2; i <= 5; ++i) {
+    insert(i);
+    if (i == 3) victim = server_.psql("select pg_walfile_name(pg_current_wal_lsn())");
+    server_.psql("select pg_switch_wal()");
+  }
+  installation_.must_run({"backup", "transaction_logs"});
+  const auto path = file_in_repository(victim);
+  auto damaged = MUST(read_file(path));
+  damaged[damaged.size() / 2] ^= std::byte{1};
+  MUST(remove_tree(path));
+  MUST(replace_file(path, damaged, 0644));
+  const auto output = installation_.run({"restore", "--latest", "--target", target("copy")});
+  EXPECT_EQ(output.exit_status, 8) << output.out << output.err;
+  EXPECT_THAT(output.err, HasSubstr("/wal/00000001/" + victim));
+  EXPECT_THAT(output.err, Not(HasSubstr("SSB-1013")));
+}
 
 TEST_F(ProgramRestore, NeverPromotesOverWalThatIsDamagedOrMissing) {
   server_.psql("create table t (n int)");

@@ -16,8 +16,10 @@ TEST(ResourceManager, HasTheNamesOfPgWaldump) {
 }
 
 TEST(ResourceManager, CommitsPreparesAndRestorePointsCompleteSomething) {
-  for (uint8_t info : {0x00, 0x80, 0x10, 0x30, 0xB0}) EXPECT_TRUE(completes_something(1, info)) << int{info};
-  for (uint8_t info : {0x20, 0x40, 0xA0, 0x50, 0x60}) EXPECT_FALSE(completes_something(1, info)) << int{info};
+  for (uint8_t info : std::initializer_list<uint8_t>{0x00, 0x80, 0x10, 0x30, 0xB0})
+    EXPECT_TRUE(completes_something(1, info)) << int{info};
+  for (uint8_t info : std::initializer_list<uint8_t>{0x20, 0x40, 0xA0, 0x50, 0x60})
+    EXPECT_FALSE(completes_something(1, info)) << int{info};
   EXPECT_TRUE(completes_something(0, 0x70));
   EXPECT_FALSE(completes_something(0, 0x10));  // a checkpoint
   EXPECT_FALSE(completes_something(4, 0x00));
