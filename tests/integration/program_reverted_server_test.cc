@@ -146,7 +146,11 @@ TEST_F(RevertedServer, WhereTheServerHasRemovedItsOwnWalTheStoredWalStillTells) 
   server_.psql("alter system set wal_keep_size = '1GB'");
   server_.psql("select pg_reload_conf()");
   live_on_and_revert(2);
-  write_segments(6);
+  for (int i = 0; i < 2; ++i) {
+    server_.psql("insert into filler select generate_series(1, 1234)");
+    server_.psql("select pg_switch_wal()");
+  }
+  write_segments(4);
   // As after the slot was lost: of what is stored, nothing is left on the server. What follows is.
   server_.run({"/bin/sh", "-c",
                "cd " + server_.data_directory() + "/pg_wal && rm 000000010000000000000003 000000010000000000000004"});
