@@ -188,7 +188,9 @@ constexpr Explanation kExplanations[] = {
      "`spendsync-backup list` shows what there is."},
     {Condition::target_not_usable, "the target directory cannot be used",
      "A restore goes to a directory that is empty or does not exist.",
-     "It holds files; it belongs to somebody else; another restore's target.", "Choose another one: `--target DIR`."},
+     "It holds files; it belongs to somebody else; another restore's target; it lies in the repository or in a "
+     "server's files, or holds the repository.",
+     "Choose another one: `--target DIR`."},
     {Condition::server_running, "a server runs there", "Nothing is written under a running server.",
      "The wrong directory; the broken server was not stopped.",
      "Stop it (`pg_ctl stop`), or choose another directory."},

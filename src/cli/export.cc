@@ -13,6 +13,8 @@
 #include "postgres/installation.h"
 #include "restore/export_streams.h"
 #include "restore/shell_word.h"
+#include "restore/target_directory.h"
+#include "restore/target_surroundings.h"
 
 namespace spendsync::cli {
 namespace {
@@ -189,6 +191,8 @@ class StreamExport {
   Result<void> open_output() {
     if (to_stdout_) return ok();
     path_ = TRY(absolute_path(options_.output));
+    const auto place = TRY(restore::normalize_target(path_));
+    TRY(restore::check_surroundings(place, wiring_.store().description()));
     auto file = UnfinishedFile::create(path_);
     if (!file && file.error().is(ErrorKind::denied)) {
       return std::move(file).error().with_hint(

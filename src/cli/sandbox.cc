@@ -5,15 +5,24 @@
 #include "cli/cluster_folders.h"
 #include "cli/service_user.h"
 #include "postgres/connection_role.h"
+#include "restore/target_directory.h"
+#include "restore/target_surroundings.h"
 
 namespace spendsync::cli {
+
+Result<std::string> work_directory(Wiring& wiring, const std::optional<std::string>& asked) {
+  auto parent = TRY(absolute_path(asked.value_or(wiring.config().restore.target_directory)));
+  parent = TRY(restore::normalize_target(parent));
+  TRY(restore::check_surroundings(parent + "/sandbox", wiring.store().description()));
+  return parent;
+}
 
 Result<Sandbox> plan_sandbox(const Process& process, Wiring& wiring, const RestoreOptions& selection,
                              const SandboxSettings& settings) {
   auto words = request_words(selection);
   words.database_only = true;
   const auto request = TRY(restore::parse_request(words, wiring.config().schedules.timezone));
-  auto parent = TRY(absolute_path(settings.work_directory.value_or(wiring.config().restore.target_directory)));
+  const auto parent = TRY(work_directory(wiring, settings.work_directory));
   auto made = restore::SandboxDirectory::make(parent, process.clock, process.log, process.stop);
   if (!made && made.error().is(ErrorKind::denied)) {
     return std::move(made).error().with_hint(

@@ -19,6 +19,9 @@ struct Sandbox {
   std::optional<restore::RecoveredCluster> cluster;  // none before recover_in()
 };
 
+/// Where sandboxes are made: `asked`, else restore.target_directory. Absolute, normalized; it need not be there.
+/// Errors: those of normalize_target and check_surroundings.
+Result<std::string> work_directory(Wiring& wiring, const std::optional<std::string>& asked);
 /// Chooses and plans, and writes nothing but the empty directory.
 /// Errors: those of SandboxDirectory, prepare_restore and check_space.
 Result<Sandbox> plan_sandbox(const Process& process, Wiring& wiring, const RestoreOptions& selection,

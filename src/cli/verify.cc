@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/host_name.h"
 #include "cli/page_failures.h"
+#include "cli/sandbox.h"
 #include "cli/selection.h"
 #include "cli/verify_restore.h"
 #include "repository/verdicts.h"
@@ -216,6 +217,7 @@ Result<Run> select_run(const std::vector<std::unique_ptr<repository::Repository>
 
 Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   auto wiring = TRY(Wiring::open(process, options.restore ? Wiring::Access::restores : Wiring::Access::reads));
+  if (options.restore) TRY(work_directory(*wiring, options.work_directory));  // before all is read
   auto folders = TRY(open_cluster_folders(*wiring, options.system_identifier));
   auto run = TRY(select_run(folders, *wiring, options, process.stop));
 

@@ -9,6 +9,7 @@
 #include "base/subprocess.h"
 #include "postgres/installation.h"
 #include "restore/shell_word.h"
+#include "restore/target_surroundings.h"
 
 namespace spendsync::restore {
 
@@ -273,6 +274,7 @@ Result<void> check_not_original(const std::string& target, const PrepareSettings
 
 /// Replay writes where its records say. At the original place what lies there is moved aside before.
 Result<void> look_outside(repository::WalArchive& archive, WalCoverage& wal, RestorePlan& plan, std::stop_token stop) {
+  TRY(check_places(plan));
   plan.new_tablespaces = TRY(find_new_tablespaces(archive, plan, std::move(stop)));
   if (plan.in_place) return {};
   return refuse_new_tablespaces(plan, wal);

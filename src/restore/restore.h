@@ -21,7 +21,8 @@ struct PrepareSettings {
 
 /// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
 /// Errors: those of target_resolution.h; refused when the source's own directory is to be rewritten, by whatever path
-/// it is called, but not in place, and when anywhere but in place recovery would make a tablespace where it lay.
+/// it is called, but not in place, when anywhere but in place recovery would make a tablespace where it lay, and when
+/// a place lies in the repository or in a server's files, or holds the repository.
 Result<RestorePlan> prepare_restore(repository::Repository& repository, const RestoreRequest& request,
                                     const PrepareSettings& settings, std::stop_token stop);
 
