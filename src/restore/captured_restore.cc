@@ -121,6 +121,7 @@ Result<CapturedStats> CapturedRestore::finish() {
         !checked) {
       return std::move(checked).error();
     }
+    PrivilegedRestores privileged;  // fs.protected_hardlinks: by now the file may be another's
     TRY(tree.make_hard_link(link.entry.link_target, link.entry.path, kWhileRestoring.directory));
   }
   for (const auto& link : links_) TRY(finish_link(sets_.at(link.set), link.entry));
