@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/file.h"
@@ -88,7 +89,22 @@ Result<OriginalPlace> OriginalPlace::look(Settings settings, const Clock& clock)
 
 void OriginalPlace::begin_anew() {
   state_ = {};
-  state_.stamp = format_compact_utc(clock_->now());
+  const auto now = format_compact_utc(clock_->now());
+  state_.stamp = now;
+  for (int i = 2; is_taken(state_.stamp); ++i) state_.stamp = fmt::format("{}-{}", now, i);
+}
+
+/// By what another restore, which may have begun in the same second, has kept.
+bool OriginalPlace::is_taken(const std::string& stamp) const {
+  for (const char* kept : {".before-", ".files.before-", ".unarchived-wal-"}) {
+    if (exists(data() + kept + stamp)) return true;
+  }
+  auto links = list_directory(data() + "/pg_tblspc");
+  if (!links) return false;
+  return std::ranges::any_of(*links, [&](const std::string& link) {
+    auto names = list_directory(data() + "/pg_tblspc/" + link + "/.");
+    return names && std::ranges::any_of(*names, [&](const auto& name) { return name.ends_with(".before-" + stamp); });
+  });
 }
 
 bool OriginalPlace::unfinished() const { return exists(data() + "/" + restore::kUnfinishedMarker); }

@@ -15,7 +15,7 @@ struct InPlaceState {
   std::string plan;            // RestorePlan::resume_id of what was restored
   bool was_running = false;    // before the first attempt
   std::string server_options;  // postmaster.opts: how it was started
-  std::string stamp;           // of the first attempt, in the names of what is moved aside
+  std::string stamp;           // of the first attempt, in the names of what is moved aside: none had it before
   std::string moved_to;        // the old data directory; empty: rewritten, or there was none
   uint32_t timeline = 0;       // of the server's newest WAL; 0: it had none
   bool restored = false;       // all is done but the start
@@ -69,6 +69,7 @@ class OriginalPlace {
 
  private:
   OriginalPlace(Settings settings, const Clock& clock) : settings_(std::move(settings)), clock_(&clock) {}
+  bool is_taken(const std::string& stamp) const;
   Result<void> save_state_in(const std::string& directory) const;
   Result<void> wait_until_ended(std::stop_token stop) const;
   Result<void> move_tablespaces(const restore::RestorePlan& plan);

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/testing.h"
@@ -245,6 +247,27 @@ TEST_F(ProgramInPlace, WhatAnEarlierOneLeftIsNotTakenForThisOne) {
   server_.start();
   EXPECT_EQ(server_.psql("select string_agg(n::text, ',') from t"), "1");
   EXPECT_EQ(moved_aside().size(), 2u);
+}
+
+TEST_F(ProgramInPlace, SeveralWithinOneSecondKeepTheirOldDirectoriesUnderNamesOfTheirOwn) {
+  server_.psql("create table t as select 1 as n");
+  installation_.must_run({"backup", "full"});
+  // As if others had been begun in every second in which this one may begin.
+  const auto now = std::chrono::floor<std::chrono::seconds>(SystemClock().now());
+  constexpr int kSeconds = 120;
+  for (int second = 0; second < kSeconds; ++second) {
+    const auto kept = fmt::format("{}.before-{}", server_.data_directory(),
+                                  format_compact_utc(Timestamp(now + std::chrono::seconds(second))));
+    MUST(make_directories(kept + "/base", 0755));
+  }
+  const auto output = installation_.run({"restore", "--latest", "--in-place", "--yes"});
+  ASSERT_EQ(output.exit_status, 0) << output.out << output.err;
+  EXPECT_EQ(server_.psql("select n from t"), "1") << "it ran before, so it runs again";
+  const auto aside = moved_aside();
+  EXPECT_EQ(aside.size(), kSeconds + 1u);
+  const auto own = std::ranges::find_if(aside, [](const std::string& path) { return path.ends_with("-2"); });
+  ASSERT_NE(own, aside.end());
+  EXPECT_TRUE(exists(*own + "/global/pg_control"));
 }
 
 TEST_F(ProgramInPlace, DeltaRewritesWhereItLies) {
