@@ -18,7 +18,7 @@ constexpr size_t kComponentMax = 255;  // NAME_MAX
 /// Archiving": signal files of the source say nothing about the copy).
 constexpr std::array kSkipped{"recovery.signal", "standby.signal",   "postmaster.pid",     "postmaster.opts",
                               "backup_manifest", "backup_label.old", "tablespace_map.old", "postgresql.auto.conf.tmp",
-                              kWalPlanFile,      kUnfinishedMarker,  kInPlaceFile};
+                              kWalPlanFile,      kUnfinishedMarker,  kInPlaceFile,         kFinishedFile};
 /// These come from the manifest, byte for byte.
 constexpr std::array kOwnNames{"backup_label", "tablespace_map"};
 

@@ -13,10 +13,11 @@
 namespace spendsync::repository {
 
 /// Files of a restore, in the data directory that it makes: the plan that `wal get` reads, the mark of one that is not
-/// finished, and what an in-place one must remember.
+/// finished, what an in-place one must remember, and what tells one that is finished.
 inline constexpr const char* kWalPlanFile = "spendsync-restore.plan";
 inline constexpr const char* kUnfinishedMarker = "spendsync-restore.unfinished";
 inline constexpr const char* kInPlaceFile = "spendsync-restore.in-place";
+inline constexpr const char* kFinishedFile = "spendsync-restore.finished";
 
 /// What happens to an entry of the database cluster (set 0).
 struct Placement {

@@ -8,6 +8,7 @@
 
 #include "base/subprocess.h"
 #include "postgres/installation.h"
+#include "restore/finished_restore.h"
 #include "restore/shell_word.h"
 #include "restore/target_surroundings.h"
 
@@ -49,6 +50,7 @@ class Execution {
   Result<RestoreReport> run() {
     auto begun = clock().monotonic();
     TRY(check());
+    if (plan_.existing == Existing::refused && is_finished(plan_)) return tell_finished();
     auto target = TRY(claim());
     WorkerGroup reading(stop_);  // beside the files: it reads all WAL up to the target
     if (plan_.restores_database()) {
@@ -68,6 +70,7 @@ class Execution {
       report_.notes.insert(report_.notes.end(), lines.begin(), lines.end());
       if (!exists(plan_.paths.files)) report_.files_directory.clear();
     }
+    if (report_.recovery && !plan_.in_place) TRY(remember_finished(plan_));
     TRY(target.finish());
     if (plan_.ending == Ending::started && plan_.restores_database()) TRY(start());
     report_.duration = clock().monotonic() - begun;
@@ -75,6 +78,15 @@ class Execution {
   }
 
  private:
+  /// A run that was killed when all was done had no time to say so.
+  Result<RestoreReport> tell_finished() {
+    add_notes();
+    report_.notes.emplace_back("the same restore came to its end here before: nothing was written now");
+    if (plan_.restores_files() && exists(plan_.paths.files)) report_.files_directory = plan_.paths.files;
+    if (plan_.ending == Ending::started) TRY(start());
+    return std::move(report_);
+  }
+
   Result<void> check() {
     report_.plan_id = plan_.id;
     report_.backup = plan_.target.backup.label.text();

@@ -17,6 +17,8 @@ inline constexpr const char* kWalPlanFile = repository::kWalPlanFile;
 inline constexpr const char* kUnfinishedMarker = repository::kUnfinishedMarker;
 /// What an in-place restore must remember across a kill; beside the marker, made and removed by its caller.
 inline constexpr const char* kInPlaceFile = repository::kInPlaceFile;
+/// In a recovered copy: see finished_restore.h.
+inline constexpr const char* kFinishedFile = repository::kFinishedFile;
 
 /// Which WAL belongs to a restore. Value type.
 struct WalPlan {

@@ -123,5 +123,38 @@ TEST_F(ProgramDelta, AKilledRestoreIsTakenUpWithWhatItHadWritten) {
   EXPECT_THAT(server_.run({"pg_verifybackup", target("copy")}), HasSubstr("successfully verified"));
 }
 
+TEST_F(ProgramDelta, ARestoreThatWasKilledWhenAllWasDoneSucceedsTheSecondTime) {
+  server_.psql("create table t as select 1 as n");
+  installation_.must_run({"backup", "full"});
+  const auto marker = target("copy") + "/spendsync-restore.unfinished";
+  for (const char* ending : {"--no-start", "--database-only"}) {  // not recovered, and recovered
+    SCOPED_TRACE(ending);
+    const std::vector<std::string> words{"restore", "full", today(), ending, "--target", target("copy")};
+    auto killed = MUST(ChildProcess::start(installation_.command(words)));
+    SystemClock clock;
+    bool begun = false;
+    for (int i = 0; i < 60000 && !killed.poll(); ++i) {
+      begun = begun || exists(marker);
+      if (begun && !exists(marker)) break;
+      MUST(clock.sleep_for(std::chrono::milliseconds(1), {}));
+    }
+    killed.kill(SIGKILL);
+    MUST(killed.wait({}, std::chrono::milliseconds(10'000)));
+    ASSERT_TRUE(begun);
+    ASSERT_FALSE(exists(marker));
+    const auto output = installation_.run(words);
+    EXPECT_EQ(output.exit_status, 0) << output.out << output.err;
+    EXPECT_THAT(output.out, HasSubstr("came to its end here before"));
+
+    const auto socket = server_.make_directory(std::string("s") + ending);
+    server_.run({server_.bin_directory() + "/pg_ctl", "start", "-w", "-D", target("copy"), "-l", target("copy.log"),
+                 "-o", fmt::format("-c unix_socket_directories={} -c port=6003 -c listen_addresses=", socket)});
+    server_.run({server_.bin_directory() + "/pg_ctl", "stop", "-w", "-m", "fast", "-D", target("copy")});
+    const auto used = installation_.run(words);
+    EXPECT_EQ(used.exit_status, 4) << "a server has run on it: " << used.out;
+    MUST(remove_tree(target("copy")));
+  }
+}
+
 }  // namespace
 }  // namespace spendsync::testing
