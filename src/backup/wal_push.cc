@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/segment_being_written.h"
 #include "backup/segment_file.h"
 #include "backup/wal_range.h"
 #include "backup/wal_uploader.h"
@@ -61,6 +62,17 @@ class Push {
  private:
   Result<void> push_segment() {
     SegmentName name = TRY(SegmentName::parse(outcome_.file_name, segment_size()));
+    auto stored = store_segment(name);
+    if (stored || !stored.error().is(ErrorKind::corrupt) || !is_being_written(path_, expectation(name))) return stored;
+    return Error(ErrorKind::refused, fmt::format("WAL segment {} is not finished: the server is still writing it, or "
+                                                 "has stopped in it",
+                                                 outcome_.file_name))
+        .with_hint(
+            "PostgreSQL hands it to archive_command itself when it is full; to have that now, run in the server: "
+            "select pg_switch_wal()");
+  }
+
+  Result<void> store_segment(SegmentName name) {
     SegmentFile file = TRY(read_segment_file());
     ByteView content = file.content();
     TRY(postgres::check_segment(content, expectation(name)));

@@ -1,6 +1,8 @@
 #include "backup/wal_push.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <numeric>
 #include <random>
@@ -292,6 +294,32 @@ TEST_F(WalPush, RefusesASegmentThatWasNotFinished) {
   auto result = push("000000010000000000000003", builder.segment(3));  // zeros without a switch
   EXPECT_KIND(result, ErrorKind::corrupt);
   EXPECT_THAT(result.error().message(), ::testing::HasSubstr(builder.position().to_string()));
+}
+
+TEST_F(WalPush, SaysOfTheSegmentThatTheServerWritesThatItIsNotFinished) {
+  using ::testing::HasSubstr;
+  using ::testing::Not;
+  ASSERT_EQ(::mkdir((directory_.path() + "/archive_status").c_str(), 0700), 0);
+  auto builder = SmallWal::builder();
+  builder.fill(200000);
+  const auto begun = builder.segment(3);
+  const auto unfinished = push("000000010000000000000003", begun);
+  EXPECT_KIND(unfinished, ErrorKind::refused);
+  EXPECT_THAT(unfinished.error().message(), HasSubstr("is not finished"));
+  EXPECT_THAT(unfinished.error().hint(), HasSubstr("pg_switch_wal"));
+  EXPECT_THAT(unfinished.error().hint(), Not(HasSubstr("disk")));
+  // The file of an old segment, renamed to be written next.
+  write("000000010000000000000004", begun);
+  EXPECT_KIND(push("000000010000000000000003"), ErrorKind::refused);
+  // Finished, so what does not hold together is damage: the server says so, or writes the next one already.
+  write("archive_status/000000010000000000000003.ready", {});
+  EXPECT_KIND(push("000000010000000000000003"), ErrorKind::corrupt);
+  ASSERT_EQ(::unlink((directory_.path() + "/archive_status/000000010000000000000003.ready").c_str()), 0);
+  builder.fill_segment();
+  builder.fill(1000);
+  write("000000010000000000000004", builder.segment(4));
+  EXPECT_KIND(push("000000010000000000000003"), ErrorKind::corrupt);
+  EXPECT_EQ(stored_objects(), 0u);
 }
 
 TEST_F(WalPush, AcceptsASwitchedSegment) {

@@ -23,7 +23,8 @@ SlotReservation keep(postgres::SlotState slot) {
 std::string created_notice(const std::string& name) {
   return fmt::format(
       "created the physical replication slot \"{}\": from now on the server keeps all WAL that is not yet in the "
-      "repository; to drop it: spendsync-backup slot drop, or select pg_drop_replication_slot('{}')",
+      "repository, and does not start with wal_level = minimal; to drop it: spendsync-backup slot drop, or select "
+      "pg_drop_replication_slot('{}')",
       name, name);
 }
 

@@ -7,10 +7,46 @@
 #include "base/worker_group.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "postgres/control_file.h"
+#include "postgres/data_directory.h"
 #include "repository/remembered.h"
 
 namespace spendsync::cli {
 namespace {
+
+/// What the repository records of the server whose data directory is the working directory, as it is archive_command's.
+/// Nothing where it is another's, or none: `writer` is what the pushed file says of itself.
+std::optional<repository::ClusterIdentity> identity_of_working_directory(const Wiring& wiring,
+                                                                         SystemIdentifier writer) {
+  const auto directory = postgres::DataDirectory::open(".");
+  if (!directory) return std::nullopt;
+  const auto read = postgres::read_control_file(".");
+  if (!read || read->control.system_identifier != writer) return std::nullopt;
+  const auto& control = read->control;
+  repository::ClusterIdentity identity;
+  identity.cluster = wiring.config().cluster;
+  identity.system_identifier = control.system_identifier;
+  identity.major_version = directory->major_version();
+  identity.catalog_version = control.catalog_version;
+  identity.page_size = control.page_size;
+  identity.wal_segment_size = control.wal_segment_size;
+  identity.relation_segment_size = uint64_t{control.relation_segment_blocks} * control.page_size;
+  return identity;
+}
+
+/// The first command that writes may be this one. A server that shuts down archives its last segments when it answers
+/// nobody any more, so it is asked only where its files do not say what it is.
+Result<std::unique_ptr<repository::Repository>> create_repository(Wiring& wiring,
+                                                                  std::optional<SystemIdentifier> writer) {
+  if (writer) {
+    if (auto identity = identity_of_working_directory(wiring, *writer)) {
+      return wiring.open_or_create_repository(*identity);
+    }
+  }
+  auto connection = TRY(postgres::Connection::open(wiring.connection()));
+  const auto server = TRY(postgres::read_server_info(connection));
+  return wiring.open_or_create_repository(server);
+}
 
 Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
@@ -18,10 +54,7 @@ Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& o
   const auto system_identifier = TRY(backup::identify_wal_file(request));
   auto repository = wiring->open_repository(system_identifier);
   if (!repository && repository.error().is(ErrorKind::not_found)) {
-    // The first command that writes may be this one: the server is asked what the file does not say.
-    auto connection = TRY(postgres::Connection::open(wiring->connection()));
-    const auto server = TRY(postgres::read_server_info(connection));
-    repository = wiring->open_or_create_repository(server);
+    repository = create_repository(*wiring, system_identifier);
   }
   auto opened = TRY(std::move(repository));
   repository::remember(*opened);  // a site may have no other command that writes

@@ -207,7 +207,12 @@ std::string Wiring::place() const {
 }
 
 Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(const postgres::ServerInfo& server) {
-  return repository::Repository::open_for_writing(repository_settings(), identity_of(server), collaborators());
+  return open_or_create_repository(identity_of(server));
+}
+
+Result<std::unique_ptr<repository::Repository>> Wiring::open_or_create_repository(
+    const repository::ClusterIdentity& identity) {
+  return repository::Repository::open_for_writing(repository_settings(), identity, collaborators());
 }
 
 std::vector<std::pair<std::string, std::string>> Wiring::own_files() const {

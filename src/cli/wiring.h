@@ -82,6 +82,8 @@ class Wiring {
   repository::ClusterIdentity identity_of(const postgres::ServerInfo& server) const;
   /// For commands that may be the first to write.
   Result<std::unique_ptr<repository::Repository>> open_or_create_repository(const postgres::ServerInfo& server);
+  Result<std::unique_ptr<repository::Repository>> open_or_create_repository(
+      const repository::ClusterIdentity& identity);
 
   repository::Repository::Settings repository_settings() const;
   /// Where the repository is, or would be: for messages.
