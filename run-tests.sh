@@ -6,6 +6,7 @@
 #   ./run-tests.sh tsan         the unit tests under the thread sanitizer
 #   ./run-tests.sh coverage     the short tests, then lines covered (build/coverage/coverage.html)
 #   ./run-tests.sh fuzz [N]     every parser of what others wrote: N executions each (1000000) under the sanitizers
+#   ./run-tests.sh peers [TEST]  PostgreSQL's own tests with our commands in place of cp and pg_basebackup (tests/peers/)
 #   ./run-tests.sh tidy         clang-tidy over src/
 # Ends with the summary of ctest and its exit code.
 set -euo pipefail
@@ -51,6 +52,12 @@ main() {
       build fuzz
       run_fuzzer "${2:-1000000}"
       ;;
+    peers)
+      shift
+      prepare --peers
+      build tests spendsync-backup
+      run_peers "$@"
+      ;;
     tidy)
       prepare --analysis
       run_tidy
@@ -75,7 +82,7 @@ prepare() {
 build() {
   step "build ($1)"
   cmake --preset "$1" >/dev/null
-  cmake --build --preset "$1" --parallel "$(nproc)"
+  cmake --build --preset "$1" --parallel "$(nproc)" ${2:+--target "$2"}
 }
 
 run_tests() {
@@ -104,6 +111,13 @@ sanitizer_options() {
 run_fuzzer() {
   step "fuzzing ($1 executions a target)"
   (cd build/fuzz/tests/fuzz && ./fuzz all "$1")
+}
+
+run_peers() {
+  step "PostgreSQL's source"
+  tests/peers/fetch-postgresql build/peers
+  step "PostgreSQL's own tests"
+  tests/peers/run build/tests/spendsync-backup build/peers "$@"
 }
 
 report_coverage() {
