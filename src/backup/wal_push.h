@@ -28,7 +28,7 @@ struct PushOutcome {
 ///
 ///  segment   Every page's header must be right (version, system identifier, timeline, address), and its records must
 ///            hold together from the first that begins in it to its end: damaged WAL is refused, so that the server
-///            keeps its copy.
+///            keeps its copy. One that the server has not finished is refused as that (is_being_written).
 ///  .history  Must parse, and its fork must be acceptable (below).
 ///  .partial  The first page must be right; the rest is whatever the segment held.
 ///  .backup   Must name the segment that its own name names.
