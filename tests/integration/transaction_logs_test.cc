@@ -139,7 +139,7 @@ TEST_F(TransactionLogs, EachRunGoesOnWhereTheLastOneEnded) {
   begin();
   insert(1);
   auto first = run();
-  EXPECT_THAT(first.notices, Contains(AllOf(HasSubstr(kSlot), HasSubstr("drop"))));
+  EXPECT_THAT(first.notices, Contains(AllOf(HasSubstr(kSlot), HasSubstr("drop"), HasSubstr("wal_level = minimal"))));
   ASSERT_EQ(first.record.ranges.size(), 1u);
 
   Timestamp first_time = insert(2);
