@@ -6,14 +6,12 @@
 
 #include "backup/wal_push.h"
 #include "base/file.h"
-#include "postgres/wal/segment_check.h"
-#include "postgres/wal/timeline_history.h"
+#include "postgres/wal/begun_segments.h"
 
 namespace spendsync::backup {
 
 namespace {
 
-constexpr size_t kHeaderBytes = 64;           // a long page header has 40
 constexpr size_t kHistoryFileMax = 1u << 20;  // a few lines
 
 class Rescue {
@@ -27,7 +25,8 @@ class Rescue {
     for (const auto& name : names) {
       if (classify_wal_file(name) == WalFileKind::history) TRY(save_history(name));
     }
-    auto segments = TRY(begun_segments(names));
+    auto segments =
+        TRY(postgres::begun_segments(settings_.wal_directory, identity_.wal_segment_size, identity_.system_identifier));
     for (const auto& segment : segments) {
       if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while saving WAL");
       TRY(save_segment(segment, segments));
@@ -38,36 +37,6 @@ class Rescue {
 
  private:
   std::string path_of(const std::string& name) const { return settings_.wal_directory + "/" + name; }
-
-  /// Those whose first page says what their name says, oldest first.
-  Result<std::vector<SegmentName>> begun_segments(const std::vector<std::string>& names) const {
-    std::vector<SegmentName> segments;
-    for (const auto& file_name : names) {
-      if (classify_wal_file(file_name) != WalFileKind::segment) continue;
-      auto name = SegmentName::parse(file_name, identity_.wal_segment_size);
-      if (!name) continue;
-      auto file = TRY(open_file(path_of(file_name), O_RDONLY | O_NONBLOCK));
-      Bytes bytes(kHeaderBytes);
-      size_t size = TRY(read_at(file, 0, bytes, file_name));
-      auto header = postgres::read_segment_header(ByteView(bytes).first(size));
-      bool begun = header && header->system_identifier == identity_.system_identifier &&
-                   header->address == name->start(identity_.wal_segment_size) && fits(header->timeline, *name);
-      if (begun) segments.push_back(*name);
-    }
-    std::ranges::sort(segments);
-    return segments;
-  }
-
-  /// The segment in which a timeline forked off begins with a copy of the older one's (xlog.c, XLogInitNewTimeline).
-  bool fits(TimelineId in_header, SegmentName name) const {
-    if (in_header >= name.timeline) return in_header == name.timeline;
-    auto text = read_text_file(path_of(name.timeline.to_hex() + ".history"), kHistoryFileMax);
-    if (!text) return false;
-    auto history = postgres::parse_timeline_history(name.timeline, *text);
-    if (!history) return false;
-    Lsn fork = history->entries.back().begin;
-    return fork > name.start(identity_.wal_segment_size) && fork <= name.end(identity_.wal_segment_size);
-  }
 
   Result<void> save_history(const std::string& name) {
     auto pushed = push_wal_file(archive_, identity_, {.path = path_of(name), .file_name = {}});
@@ -105,25 +74,13 @@ class Rescue {
       return keep_aside(name, partial.error());
     }
     // An older timeline ended in the middle of its last segment: the next one begins with a copy of it.
-    if (unfinished && is_superseded(segment, segments)) return {};
+    bool superseded = postgres::is_superseded(settings_.wal_directory, identity_.wal_segment_size, segment, segments);
+    if (unfinished && superseded) return {};
     return keep_aside(name, pushed.error());
   }
 
   void note_stored(const std::string& name, const PushOutcome& pushed) {
     if (pushed.outcome == repository::PutOutcome::stored) result_.stored.push_back(name);
-  }
-
-  /// Timelines need not be numbered one after the other, nor end in the order in which they began.
-  bool is_superseded(SegmentName segment, const std::vector<SegmentName>& segments) const {
-    return std::ranges::any_of(segments, [&](SegmentName other) {
-      if (other.number != segment.number || other.timeline <= segment.timeline) return false;
-      auto text = read_text_file(path_of(other.timeline.to_hex() + ".history"), kHistoryFileMax);
-      if (!text) return false;
-      auto history = postgres::parse_timeline_history(other.timeline, *text);
-      if (!history) return false;
-      auto left = history->left_at(segment.timeline);
-      return left && *left <= segment.end(identity_.wal_segment_size);
-    });
   }
 
   /// What may succeed a moment later is not given up.

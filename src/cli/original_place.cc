@@ -11,7 +11,6 @@
 
 #include "base/file.h"
 #include "base/process_identity.h"
-#include "base/subprocess.h"
 #include "base/time.h"
 #include "crypto/digest.h"
 #include "postgres/server_process.h"
@@ -19,10 +18,6 @@
 namespace spendsync::cli {
 
 namespace {
-
-constexpr std::chrono::seconds kStopTimeout(60);
-constexpr std::chrono::seconds kStartTimeout(3600);
-constexpr std::chrono::milliseconds kPoll(100);
 
 Json to_json(const InPlaceState& state) {
   Json json = Json::object();
@@ -108,59 +103,6 @@ bool OriginalPlace::is_taken(const std::string& stamp) const {
 }
 
 bool OriginalPlace::unfinished() const { return exists(data() + "/" + restore::kUnfinishedMarker); }
-
-// ---- the server
-
-Result<bool> OriginalPlace::stop_server(std::stop_token stop) {
-  if (!exists(data())) return false;
-  bool running = TRY(postgres::is_running(data()));
-  if (!unfinished() && running) {
-    state_.was_running = true;
-    auto options = read_text_file(data() + "/postmaster.opts");
-    if (options) state_.server_options = *options;
-    TRY(save_state());
-  }
-  if (!running) return false;
-  Command command;
-  command.arguments = {settings_.bin_directory + "/pg_ctl",  "-D",  data(), "-m", "immediate", "-w", "-t",
-                       std::to_string(kStopTimeout.count()), "stop"};
-  auto stopped = run_checked(command, stop, kStopTimeout + std::chrono::seconds(10));
-  if (!stopped && stop.stop_requested()) return std::move(stopped).error();
-  TRY(wait_until_ended(stop));
-  if (!unfinished()) TRY(save_state());
-  return true;
-}
-
-/// Backends that outlived their postmaster end by themselves as soon as they notice.
-Result<void> OriginalPlace::wait_until_ended(std::stop_token stop) const {
-  auto deadline = clock_->monotonic() + kStopTimeout;
-  while (true) {
-    bool running = TRY(postgres::is_running(data()));
-    if (!running) return {};
-    if (clock_->monotonic() > deadline) {
-      return Error(ErrorKind::conflict, fmt::format("the server on {} does not stop", data()))
-          .with_hint("stop it by hand, then run the same command again");
-    }
-    TRY(clock_->sleep_for(kPoll, stop));
-  }
-}
-
-/// pg_ctl restart takes the options out of postmaster.opts, as an operator's would.
-Result<void> OriginalPlace::start_server(std::stop_token stop) const {
-  auto log = data() + "/restore-start.log";
-  bool known = !state_.server_options.empty();
-  if (known) TRY(replace_file(data() + "/postmaster.opts", as_bytes(state_.server_options), 0600));
-  Command command;
-  command.arguments = {
-      settings_.bin_directory + "/pg_ctl", "-D", data(), "-l", log, "-w", "-t", std::to_string(kStartTimeout.count()),
-      known ? "restart" : "start"};
-  auto started = run_checked(command, stop, kStartTimeout);
-  if (started) return {};
-  return std::move(started)
-      .error()
-      .with_context("starting the restored server")
-      .with_hint(fmt::format("it is recovered and stopped; its log is {}", log));
-}
 
 // ---- moving aside
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "postgres/server_control.h"
 #include "restore/plan.h"
 
 namespace spendsync::cli {
@@ -42,8 +43,8 @@ class OriginalPlace {
   std::string kept_files() const { return settings_.data + ".files.before-" + state_.stamp; }
 
   /// Remembers whether it runs, and stops it: immediate, since the checkpoint of a clean shutdown may recycle WAL that
-  /// is not archived yet, and only WAL counts here. Waits for processes that outlived their postmaster.
-  /// True when it ran. Errors: conflict when it does not end.
+  /// is not archived yet, and only WAL counts here. Waits for processes that outlived their postmaster, `stop` or not.
+  /// True when it ran. Errors: conflict when it does not end; cancelled before it was asked to.
   Result<bool> stop_server(std::stop_token stop);
   /// Whether move_aside() can be expected to succeed. Errors: refused for a mount point and where the directory above
   /// cannot be written: hint --delta.
@@ -66,11 +67,16 @@ class OriginalPlace {
   void begin_anew();
   /// As it was started before.
   Result<void> start_server(std::stop_token stop) const;
+  /// For an error after which everything lies where it lay: `failed`, with what became of the server that ran before
+  /// the first attempt. It is started again. Where that fails the exit code is that of a failure, and the message has
+  /// the command. What was moved or kept aside by this attempt is put back or removed.
+  Error give_up(Error failed);
 
  private:
   OriginalPlace(Settings settings, const Clock& clock) : settings_(std::move(settings)), clock_(&clock) {}
   bool is_taken(const std::string& stamp) const;
   Result<void> save_state_in(const std::string& directory) const;
+  Result<void> start(const std::string& log, std::stop_token stop) const;
   Result<void> wait_until_ended(std::stop_token stop) const;
   Result<void> move_tablespaces(const restore::RestorePlan& plan);
   Result<void> move_version_directory(const std::string& location, const std::string& version);
@@ -83,6 +89,7 @@ class OriginalPlace {
   Settings settings_;
   const Clock* clock_;
   InPlaceState state_;
+  std::optional<postgres::OperatedServer> operated_;                    // the server that stop_server() found running
   std::vector<std::pair<std::string, std::string>> moved_tablespaces_;  // from, to
 };
 

@@ -14,6 +14,7 @@
 #include "cli/service_user.h"
 #include "postgres/installation.h"
 #include "postgres/server_process.h"
+#include "postgres/wal/begun_segments.h"
 #include "restore/captured_put_back.h"
 
 namespace spendsync::cli {
@@ -83,21 +84,43 @@ class InPlaceRestore {
     }
     print_plan(process_, plan, zone());
     if (options_.plan_only) {
-      process_.output.remark("before that, WAL that is not archived yet is saved, and the plan reaches to its end");
+      process_.output.remark("WAL in pg_wal that is not archived yet is part of the plan: it is saved before all else");
       process_.output.summary("restore", Json().set("plan", restore::to_json(plan, zone())), kDone);
       return kDone;
     }
     TRY(check_plan_id(options_, plan));
+    TRY(prepare_execution());
+    auto progress = process_.output.progress("restore");
+    TRY(check(plan, *progress));
+    TRY(confirm(process_, plan.cluster, place_.data(), options_.yes));
+    auto done = replace(*progress);
+    if (done) return done;
+    // A second run of the same command goes on with what was begun. What was not is as if it had not been asked for.
+    if (!place_.unfinished() && !place_.state().restored) return place_.give_up(std::move(done).error());
+    bool refused = done.error().is(ErrorKind::refused) && begun_;
+    return refused ? std::move(done).error().with_exit_code(kFailed) : std::move(done).error();
+  }
+
+ private:
+  const TimeZone& zone() const { return wiring_.config().schedules.timezone; }
+
+  /// All that can be refused is refused while the server still runs.
+  Result<void> check(const restore::RestorePlan& plan, Progress& progress) {
     TRY(restore::check_space(plan));
     if (!options_.delta && !place_.unfinished()) TRY(place_.check_movable());
     TRY(place_.check_new_locations(plan));
-    TRY(confirm(process_, plan.cluster, place_.data(), options_.yes));
+    TRY(check_reach(plan));
+    return restore::check_restore(repository_, plan, execution_, progress, process_.stop);
+  }
+
+  /// From stopping the server on.
+  Result<int> replace(ProgressDisplay& progress) {
     bool stopped = TRY(place_.stop_server(process_.stop));
     if (stopped) process_.output.remark("stopped the server on " + place_.data());
     if (!place_.unfinished()) TRY(save_wal());
-    plan = TRY_CONTEXT(make_plan(), "the server was stopped and its WAL saved, nothing else was changed");
+    auto plan = TRY(make_plan());
     TRY(check_reach(plan));
-    TRY_CONTEXT(place_.check_new_locations(plan), "the server was stopped and its WAL saved, nothing else was changed");
+    TRY(place_.check_new_locations(plan));
     process_.output.remark(fmt::format("recovering to {}, state of {}", restore::describe_target(plan.target),
                                        format_utc(plan.target.reached)));
     if (place_.unfinished() || options_.delta) {
@@ -105,17 +128,36 @@ class InPlaceRestore {
     } else {
       TRY(place_.move_aside(plan));
     }
-    return execute(plan);
+    begun_ = true;
+    return execute(plan, progress);
   }
 
- private:
-  const TimeZone& zone() const { return wiring_.config().schedules.timezone; }
+  /// pg_wal of the server that is to be replaced; empty where what lies there is no server's any more.
+  std::string server_wal() {
+    auto directory = place_.data() + "/pg_wal";
+    bool of_the_server = !place_.unfinished() && !place_.state().restored && exists(directory);
+    return of_the_server ? directory : std::string();
+  }
+
+  /// Which timeline the server is on, and how far it has come.
+  Result<void> look_at_wal() {
+    auto directory = server_wal();
+    if (directory.empty()) return {};
+    const auto& identity = repository_.identity();
+    auto begun = TRY(postgres::begun_segments(directory, identity.wal_segment_size, identity.system_identifier));
+    if (begun.empty()) return {};
+    newest_ = begun.back();
+    place_.state().timeline = newest_->timeline.value;
+    return {};
+  }
 
   Result<restore::RestorePlan> make_plan() {
+    TRY(look_at_wal());
     auto settings = prepare_settings(wiring_);
     settings.target = place_.data();
     settings.in_place = true;
     settings.existing = options_.delta ? restore::Existing::rewritten : restore::Existing::moved_aside;
+    settings.server_wal = server_wal();
     if (exists(place_.aside_wal())) settings.aside = place_.aside_wal();
     for (const auto& words : options_.tablespaces) {
       auto mapping = TRY(restore::parse_tablespace_mapping(words));
@@ -142,9 +184,8 @@ class InPlaceRestore {
                fmt::format("the server's newest WAL is segment {}, but from the backup on there is WAL up to {} only: "
                            "later commits would be lost",
                            newest_->file_name(plan.wal.segment_size), plan.target.needed_until.to_string()))
-        .with_hint(fmt::format("the server was stopped and nothing else was changed; to lose them knowingly, say "
-                               "--target-timeline {}",
-                               plan.target.recovery.timeline.value));
+        .with_hint(
+            fmt::format("to lose them knowingly, say --target-timeline {}", plan.target.recovery.timeline.value));
   }
 
   /// The newest commits are in no archive yet.
@@ -157,8 +198,6 @@ class InPlaceRestore {
         backup::rescue_wal(archive, repository_.identity(),
                            {.wal_directory = directory, .aside_directory = place_.aside_wal()}, process_.stop),
         "saving the server's WAL before it is replaced");
-    newest_ = rescued.newest;
-    if (newest_) place_.state().timeline = newest_->timeline.value;
     if (!rescued.stored.empty()) {
       process_.output.line(
           fmt::format("saved the old server's newest WAL into the repository: {} file{}, the last is {}",
@@ -174,26 +213,30 @@ class InPlaceRestore {
     return {};
   }
 
-  Result<int> execute(const restore::RestorePlan& plan) {
+  /// Whatever the restore needs but the plan.
+  Result<void> prepare_execution() {
     // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
-    auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
-    const auto program = TRY(reachable_program(directory.path()));
-    auto settings = TRY(execute_settings(wiring_, options_, program));
-    settings.make_configuration = !finds_configuration_elsewhere(plan);
-    settings.put_back = [&] { return put_back(plan); };
+    directory_.emplace(TRY(TemporaryDirectory::create("/tmp", "ssb-restore-")));
+    const auto program = TRY(reachable_program(directory_->path()));
+    execution_ = TRY(execute_settings(wiring_, options_, program));
+    broker_ = TRY(provide_escrow_key(process_, wiring_, options_, directory_->path(), execution_));
+    return {};
+  }
+
+  Result<int> execute(const restore::RestorePlan& plan, ProgressDisplay& progress) {
+    execution_.make_configuration = !finds_configuration_elsewhere(plan);
+    execution_.put_back = [&] { return put_back(plan); };
     place_.state().plan = plan.resume_id;
-    const auto broker = TRY(provide_escrow_key(process_, wiring_, options_, directory.path(), settings));
     if (options_.delta && !place_.unfinished()) TRY(place_.save_state());
-    auto progress = process_.output.progress("restore");
-    auto report = TRY(restore::execute_restore(repository_, plan, settings, *progress, process_.stop));
+    auto report = TRY(restore::execute_restore(repository_, plan, execution_, progress, process_.stop));
     if (plan.ending != restore::Ending::before_recovery && place_.state().was_running) {
-      progress->begin_phase("starting", 0, 0);
+      progress.begin_phase("starting", 0, 0);
       TRY(place_.start_server(process_.stop));
       report.running = true;
       report.notes.emplace_back(
           "it was started by this program: where a service manager runs it, stop it and start the service");
     }
-    progress->finish();
+    progress.finish();
     remember_duration(process_, wiring_, plan, report);
     report.missing.insert(report.missing.end(), not_put_back_.begin(), not_put_back_.end());
     TRY(place_.forget_state());
@@ -257,6 +300,10 @@ class InPlaceRestore {
   const restore::RestoreRequest& request_;
   repository::Repository& repository_;
   OriginalPlace place_;
+  std::optional<TemporaryDirectory> directory_;
+  restore::ExecuteSettings execution_;
+  std::unique_ptr<crypto::KeyBroker> broker_;
+  bool begun_ = false;                 // the old directory may have been changed
   std::optional<SegmentName> newest_;  // of the server's WAL
   std::set<uint64_t> kept_aside_;      // numbers of its segments that the repository did not take
   std::vector<std::string> not_put_back_;

@@ -231,6 +231,7 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
   plan.wal.segment_size = wal.segment_size();
   plan.wal.window = plan.paths.window;
   plan.wal.aside = settings.aside;
+  plan.unsaved_wal = wal.inventory().unsaved;
   for (const auto& [timeline, history] : wal.inventory().histories) plan.wal.histories.push_back(timeline);
   uint64_t captured = captured_bytes(backup);
   uint64_t in_database = backup.source_bytes - std::min(captured, backup.source_bytes);

@@ -56,6 +56,8 @@ struct RestorePlan {
   std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid
   std::vector<NewTablespace> new_tablespaces;     // that replay makes: only in place
   WalPlan wal;
+  /// Segments that only a server's pg_wal holds, with their paths: they are looked into, and saved before recovery.
+  std::map<SegmentName, std::string> unsaved_wal;
   uint64_t wal_segments = 0;  // that recovery is expected to read
   uint64_t wal_bytes = 0;     // stored, of those
   uint64_t fetch_bytes = 0;   // stored; what an incremental keeps from its full comes on top

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "restore/unsaved_wal.h"
 
 namespace spendsync::restore {
 
@@ -53,12 +54,15 @@ Result<Bytes> replayed_content(repository::WalArchive& archive, const RestorePla
     if (content) content->resize(plan.wal.segment_size);
     if (content || !content.error().is(ErrorKind::not_found)) return content;
   }
+  auto unsaved = read_unsaved(plan.unsaved_wal, name, plan.wal.segment_size);
+  if (unsaved) return *std::move(unsaved);
   if (is_partial(plan, name)) return archive.get_file(name.file_name(plan.wal.segment_size) + ".partial");
   return archive.get_segment(name);
 }
 
 bool is_whole_in_repository(const RestorePlan& plan, SegmentName name) {
-  return !is_partial(plan, name) && (plan.wal.aside.empty() || !exists(path_aside(plan, name)));
+  return !is_partial(plan, name) && !plan.unsaved_wal.contains(name) &&
+         (plan.wal.aside.empty() || !exists(path_aside(plan, name)));
 }
 
 /// PostgreSQL stops after the first record that begins at recovery_target_lsn or later (xlogrecovery.c,

@@ -47,6 +47,11 @@ class Execution {
         stop_(std::move(stop)),
         archive_(repository, {}) {}
 
+  Result<void> foresee() {
+    TRY(check());
+    return TargetDirectory::check(claim_settings());
+  }
+
   Result<RestoreReport> run() {
     auto begun = clock().monotonic();
     TRY(check());
@@ -125,18 +130,21 @@ class Execution {
                                          : "choose another --target, or places with --tablespace OLD=NEW");
   }
 
-  Result<TargetDirectory> claim() {
+  TargetDirectory::Settings claim_settings() const {
     auto mode = plan_.target.backup.server_settings.find("data_directory_mode");
     bool group_access = mode != plan_.target.backup.server_settings.end() && mode->second == "0750";
-    auto target = TRY(TargetDirectory::claim({.paths = plan_.paths,
-                                              .plan_id = plan_.resume_id,
-                                              .database = plan_.restores_database(),
-                                              .group_access = group_access,
-                                              .tablespaces = tablespaces(false),
-                                              .chosen_tablespaces = tablespaces(true),
-                                              .rewrite = plan_.existing == Existing::rewritten,
-                                              .system_identifier = plan_.system_identifier},
-                                             repository_.log(), stop_));
+    return {.paths = plan_.paths,
+            .plan_id = plan_.resume_id,
+            .database = plan_.restores_database(),
+            .group_access = group_access,
+            .tablespaces = tablespaces(false),
+            .chosen_tablespaces = tablespaces(true),
+            .rewrite = plan_.existing == Existing::rewritten,
+            .system_identifier = plan_.system_identifier};
+  }
+
+  Result<TargetDirectory> claim() {
+    auto target = TRY(TargetDirectory::claim(claim_settings(), repository_.log(), stop_));
     if (target.taken_up() && !plan_.in_place)
       report_.notes.push_back("an interrupted restore of the same plan was begun again");
     return target;
@@ -300,7 +308,7 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   const auto verdicts = TRY(repository::read_verdicts(repository, stop));
   auto inventory = read_inventory(catalog, verdicts);
   repository::WalArchive archive(repository, {});
-  auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop));
+  auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));
   TargetResolution resolution({settings.zone}, inventory, wal, stop);
   auto target = TRY(resolution.resolve(request));
   PlanSettings planning{RestorePaths::of("/"), request.scope,     request.ending, settings.tablespaces,
@@ -322,6 +330,11 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   auto plan = TRY(make_plan(repository, wal, std::move(target), planning));
   TRY(look_outside(archive, wal, plan, stop));
   return plan;
+}
+
+Result<void> check_restore(repository::Repository& repository, const RestorePlan& plan, const ExecuteSettings& settings,
+                           Progress& progress, std::stop_token stop) {
+  return Execution(repository, plan, settings, progress, std::move(stop)).foresee();
 }
 
 Result<RestoreReport> execute_restore(repository::Repository& repository, const RestorePlan& plan,

@@ -17,6 +17,9 @@ struct PrepareSettings {
   bool in_place = false;                     // `target` is the original place
   std::optional<std::string> original = {};  // the source's own data directory, where that is known
   std::string aside = {};                    // directory with WAL that the repository could not take; empty: none
+  /// pg_wal of the server that is to be replaced, which may run: what the repository lacks of it is counted on, since
+  /// it is saved before anything else is done. Empty: none.
+  std::string server_wal = {};
 };
 
 /// Reads the catalog and the WAL's listing, resolves the request, and plans. Changes nothing.
@@ -62,6 +65,11 @@ struct ExecuteSettings {
   /// the report.
   std::function<Result<std::vector<std::string>>()> put_back = {};
 };
+
+/// What execute_restore would refuse, as far as it can be found out without changing anything. A server that runs at
+/// the original place is none of it. Errors: refused; not_found without PostgreSQL's programs.
+Result<void> check_restore(repository::Repository& repository, const RestorePlan& plan, const ExecuteSettings& settings,
+                           Progress& progress, std::stop_token stop);
 
 /// Does what the plan says. Runs as the owner of the new directory; a server refuses root.
 /// Errors: refused (space, target) before anything was written; afterwards the target keeps its unfinished marker, and

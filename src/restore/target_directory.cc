@@ -90,13 +90,29 @@ Result<void> stop_orphan(const std::string& data, Log& log, std::stop_token stop
 Result<TargetDirectory> TargetDirectory::claim(Settings settings, Log& log, std::stop_token stop) {
   TargetDirectory target(std::move(settings));
   TRY(target.check_tablespaces());
-  if (target.settings_.rewrite && !exists(target.marker_path())) TRY(target.check_data_directory());
+  if (target.settings_.rewrite && !exists(target.marker_path())) {
+    TRY(target.check_data_directory());
+    TRY(target.check_stopped());
+  }
   TRY(target.open_directory());
   TRY(target.read_marker());
   if (target.taken_up_) TRY(target.take_up(log, stop));
   TRY(target.check_beside(log));
   TRY(target.write_marker());
   return target;
+}
+
+Result<void> TargetDirectory::check(const Settings& settings) {
+  TargetDirectory target(settings);
+  TRY(target.check_tablespaces());
+  TRY(check_directory(target.claimed_directory()));
+  if (!settings.rewrite || exists(target.marker_path())) return {};
+  TRY(target.check_data_directory());
+  const auto& window = settings.paths.window;
+  bool there = TRY(check_directory(window));
+  if (!there) return {};
+  auto names = TRY(list_directory(window));
+  return names.empty() ? Result<void>() : not_usable(window, "is not empty");
 }
 
 Result<void> TargetDirectory::open_directory() {
@@ -137,17 +153,19 @@ Result<void> TargetDirectory::check_data_directory() const {
     return Error(ErrorKind::refused, fmt::format("{} is no data directory of PostgreSQL", path))
         .with_hint("--delta rewrites one that exists: leave it out to restore into a new directory");
   }
-  bool running = TRY(postgres::is_running(path));
-  if (running) {
-    return Error(ErrorKind::refused, fmt::format("a server runs on {}", path))
-        .with_condition(Condition::server_running)
-        .with_hint("stop it first");
-  }
   auto found = TRY(identify_data_directory(path));
   if (found == settings_.system_identifier) return {};
   return Error(ErrorKind::refused, fmt::format("{} is of the cluster with system identifier {}, the backup of {}", path,
                                                found.to_string(), settings_.system_identifier.to_string()))
       .with_hint("--delta rewrites a directory of the same cluster only");
+}
+
+Result<void> TargetDirectory::check_stopped() const {
+  bool running = TRY(postgres::is_running(settings_.paths.data));
+  if (!running) return {};
+  return Error(ErrorKind::refused, fmt::format("a server runs on {}", settings_.paths.data))
+      .with_condition(Condition::server_running)
+      .with_hint("stop it first");
 }
 
 /// Looks whether the place is empty, or claimed by this very plan and by no live restore.

@@ -30,6 +30,10 @@ class TargetDirectory {
   /// `rewrite` is no data directory of this cluster; conflict while another restore holds it; those of the file system.
   static Result<TargetDirectory> claim(Settings settings, Log& log, std::stop_token stop);
 
+  /// What claim() would refuse, changing nothing. A running server is none of it, nor is what only the place of an
+  /// in-place restore's old directory holds: that is moved aside before.
+  static Result<void> check(const Settings& settings);
+
   const RestorePaths& paths() const { return settings_.paths; }
   /// True when an unfinished restore of this plan lay here.
   bool taken_up() const { return taken_up_; }
@@ -51,6 +55,7 @@ class TargetDirectory {
   Result<void> write_marker();
   Result<void> check_tablespaces() const;
   Result<void> check_data_directory() const;
+  Result<void> check_stopped() const;
   Result<void> check_unmarked() const;
   Result<void> check_beside(Log& log) const;
   Result<void> take_up(Log& log, std::stop_token stop);

@@ -17,14 +17,6 @@ using repository::ManifestSummary;
 using Base = RestoreRequest::Base;
 using Target = RestoreRequest::Target;
 
-namespace {
-
-std::string describe_backup(const ManifestSummary& backup) {
-  return fmt::format("backup {} on timeline {}", backup.label.text(), backup.stop.timeline.value);
-}
-
-}  // namespace
-
 BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts) {
   BackupInventory inventory;
   for (const auto& entry : catalog.backups()) {
@@ -81,7 +73,7 @@ Result<ResolvedTarget> TargetResolution::resolve_base(const RestoreRequest& requ
         if (request.timeline && backup.stop.timeline != *request.timeline) continue;
         if (newest == nullptr || is_better(backup, *newest)) newest = &backup;
       }
-      if (newest == nullptr) return Error(ErrorKind::not_found, "no backup ended on that timeline");
+      if (newest == nullptr) return leads_nowhere(request, nullptr);
       return own_end(*newest);
     }
     case Target::time:
@@ -250,11 +242,7 @@ Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const Resto
     return (fixed != nullptr && window.backup != fixed) || (request.timeline && window.timeline != *request.timeline);
   });
   if (fixed == nullptr) pass_over_damaged(all);
-  if (all.empty()) {
-    return Error(ErrorKind::not_found, fixed != nullptr
-                                           ? fmt::format("{} is not on the timeline asked for", describe_backup(*fixed))
-                                           : std::string("no backup leads to the timeline asked for"));
-  }
+  if (all.empty()) return leads_nowhere(request, fixed);
   return all;
 }
 
@@ -402,33 +390,6 @@ Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
   auto target = TRY(stop_after(*best, search));
   target.reached = record.covered_until;
   return target;
-}
-
-// ---- saying no
-
-std::string TargetResolution::moment(Timestamp time) const {
-  return fmt::format("{} ({})", format_utc(time), settings_.zone.format_local(time));
-}
-
-Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const {
-  std::optional<Timestamp> before;
-  std::optional<Timestamp> after;
-  bool in_gap = false;
-  for (const auto& window : windows) {
-    if (window.until < time && (!before || *before < window.until)) before = window.until;
-    if (window.from > time && (!after || window.from < *after)) after = window.from;
-    if (window.until < time && window.missing) in_gap = true;
-  }
-  std::string why = !before  ? "it lies before the end of the first backup"
-                    : !after ? "it lies after everything that is covered"
-                             : "it lies in a gap of the WAL";
-  if (before && !after && in_gap) why = "WAL is missing before it";
-  std::string nearest;
-  if (before) nearest = moment(*before);
-  if (after) nearest += (nearest.empty() ? "" : " and ") + moment(*after);
-  return Error(ErrorKind::not_found, fmt::format("{} cannot be restored: {}", moment(time), why))
-      .with_condition(Condition::target_not_covered)
-      .with_hint("nearest restorable: " + nearest);
 }
 
 }  // namespace spendsync::restore

@@ -100,6 +100,7 @@ class TargetResolution {
   Result<Candidate> candidate(const RecoveryWindow& window, Timestamp time);
   Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const WalCoverage::TimeSearch& search) const;
   Result<Candidate> choose(std::vector<Candidate> candidates, const std::string& what) const;
+  Error leads_nowhere(const RestoreRequest& request, const Summary* fixed);
   Error outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const;
   std::string moment(Timestamp time) const;
   void warn_about_unreadable(ResolvedTarget& target) const;

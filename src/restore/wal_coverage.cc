@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "restore/unsaved_wal.h"
+
 namespace spendsync::restore {
 
 using postgres::TimelineHistory;
@@ -30,6 +32,8 @@ const PartialSegment* partial_with(const WalInventory& inventory, SegmentName na
 
 /// A segment, or what there is of one.
 Result<Bytes> content_of(repository::WalArchive& archive, const WalInventory& inventory, SegmentName name) {
+  auto unsaved = read_unsaved(inventory.unsaved, name, inventory.segment_size);
+  if (unsaved) return *std::move(unsaved);
   if (partial_with(inventory, name) == nullptr) return archive.get_segment(name);
   return archive.get_file(name.file_name(inventory.segment_size) + ".partial");
 }
@@ -54,7 +58,7 @@ Result<Scanned> scan_segment(const WalInventory& inventory, SegmentName name, By
 
 /// The summary of a segment whose writer did not count.
 Result<WalSegmentSummary> summarize(repository::WalArchive& archive, const WalInventory& inventory, SegmentName name) {
-  auto content = TRY(archive.get_segment(name));
+  auto content = TRY(content_of(archive, inventory, name));
   auto scanned = TRY(scan_segment(inventory, name, content));
   return scanned.summary;
 }
@@ -85,6 +89,21 @@ Result<void> add_partial(repository::WalArchive& archive, WalInventory& inventor
   return {};
 }
 
+/// The segment in which the server writes ends with its last whole record. One of which nothing can be read ends
+/// nothing.
+void add_newest(WalInventory& inventory, SegmentName name) {
+  auto content = read_unsaved(inventory.unsaved, name, inventory.segment_size);
+  auto scanned = content ? scan_segment(inventory, name, *content) : Result<Scanned>(Scanned{});
+  auto saved = inventory.partials.find(name.timeline);
+  bool further = scanned && scanned->end > name.start(inventory.segment_size) &&
+                 (saved == inventory.partials.end() || saved->second.end < scanned->end);
+  if (further) {
+    inventory.partials.insert_or_assign(name.timeline, PartialSegment{name, scanned->end, scanned->summary});
+  } else {
+    inventory.unsaved.erase(name);
+  }
+}
+
 /// Within a timeline, whoever stores a segment looks at the one before it. A fork is taken as it comes: a server that
 /// had been put back to an earlier state goes on with a timeline of its own, and what is stored of the parent's WAL is
 /// then not what led to it.
@@ -103,6 +122,7 @@ WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory
   WalReads reads;
   reads.summary = [&archive, inventory](SegmentName name) -> Result<WalSegmentSummary> {
     if (const auto* partial = partial_with(inventory, name)) return partial->summary;
+    if (inventory.unsaved.contains(name)) return summarize(archive, inventory, name);
     auto meta = TRY(archive.read_meta(name));
     if (meta.summary.records != 0) return meta.summary;
     return summarize(archive, inventory, name);
@@ -144,7 +164,7 @@ SegmentName WalPath::at(uint64_t number) const {
 // ---- what is there
 
 Result<WalCoverage> WalCoverage::load(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
-                                      std::stop_token stop) {
+                                      std::stop_token stop, const std::string& server_wal) {
   WalInventory inventory;
   inventory.segment_size = identity.wal_segment_size;
   inventory.major_version = identity.major_version;
@@ -158,10 +178,13 @@ Result<WalCoverage> WalCoverage::load(repository::WalArchive& archive, const rep
     auto text = TRY(archive.get_history(timeline));
     inventory.histories[timeline] = TRY(postgres::parse_timeline_history(timeline, text));
   }
+  std::optional<SegmentName> newest;
+  if (!server_wal.empty()) newest = TRY(add_unsaved(inventory, server_wal, identity.system_identifier));
   for (const auto& [timeline, ranges] : inventory.segments) TRY(add_partial(archive, inventory, timeline));
   for (const auto& [timeline, history] : inventory.histories) {
     if (!inventory.segments.contains(timeline)) TRY(add_partial(archive, inventory, timeline));
   }
+  if (newest) add_newest(inventory, *newest);
   TRY(find_broken_forks(archive, inventory, stop));
   auto reads = reads_of(archive, inventory);
   return WalCoverage(std::move(inventory), std::move(reads));

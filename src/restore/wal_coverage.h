@@ -30,6 +30,8 @@ struct WalInventory {
   std::map<TimelineId, PartialSegment> partials;                         // right behind the last whole segment
   std::vector<repository::WalBreak> breaks;  // where a timeline begins that does not go on where its parent's WAL ends
   std::vector<std::string> warnings;         // .partial files that cannot be read
+  /// Segments that lie in a server's pg_wal alone, with their paths: counted above as if they had been saved.
+  std::map<SegmentName, std::string> unsaved;
 };
 
 /// How WAL is looked into. Functions, so that resolution is tested without a server's WAL.
@@ -72,9 +74,10 @@ class WalCoverage {
   WalCoverage(WalInventory inventory, WalReads reads) : inventory_(std::move(inventory)), reads_(std::move(reads)) {}
 
   /// Reads listings, history files and the `.partial` file at each timeline's end. `archive` must outlive it.
-  /// Errors: those of the store; corrupt for a damaged history file.
+  /// `server_wal`: pg_wal of a server, which may run; what the repository lacks of it counts as if it had been saved.
+  /// Empty: none. Errors: those of the store and of that directory; corrupt for a damaged history file.
   static Result<WalCoverage> load(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
-                                  std::stop_token stop);
+                                  std::stop_token stop, const std::string& server_wal = {});
 
   uint32_t segment_size() const { return inventory_.segment_size; }
   const WalInventory& inventory() const { return inventory_; }

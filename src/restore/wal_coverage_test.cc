@@ -65,6 +65,52 @@ TEST_F(WalCoverageTest, AWholeSegmentIsPreferredAndADamagedPartialOneIsToldOf) {
   EXPECT_EQ(coverage.reach(coverage.path_to(kOne), start_of(3)).end, start_of(4));
 }
 
+TEST_F(WalCoverageTest, WhatOnlyAServerHasCountsAsIfItHadBeenSaved) {
+  auto builder = written();
+  builder.fill_segment();
+  builder.commit(10, kNoon + std::chrono::seconds(3));
+  TemporaryDirectory pg_wal = MUST(TemporaryDirectory::create("/tmp", "wal-coverage-"));
+  auto write = [&](const char* name, ByteView content) {
+    MUST(replace_file(pg_wal.path() + "/" + name, content, 0600));
+  };
+  write("000000010000000000000003", builder.segment(3));
+  write("000000010000000000000004", builder.segment(4));
+  write("000000010000000000000005", builder.segment(5));
+  write("000000010000000000000006", builder.segment(3));  // recycled: not begun
+  EXPECT_EQ(load().reach(load().path_to(kOne), start_of(3)).end, start_of(4));
+  auto coverage = MUST(WalCoverage::load(*wal_.archive, wal_.identity, {}, pg_wal.path()));
+  auto path = coverage.path_to(kOne);
+  auto reach = coverage.reach(path, start_of(3));
+  EXPECT_EQ(reach.end, builder.position());
+  EXPECT_FALSE(reach.missing);
+  EXPECT_EQ(coverage.inventory().unsaved.size(), 2u) << "what the repository has is read from there";
+  EXPECT_EQ(coverage.inventory().segments.at(kOne).size(), 1u) << "ranges that meet are one";
+  auto last = MUST(coverage.last_commit(path, start_of(3), reach.end));
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->time, kNoon + std::chrono::seconds(3));
+  auto search = MUST(coverage.search_time(path, start_of(3), reach.end, kNoon + std::chrono::seconds(2)));
+  ASSERT_TRUE(search.last && search.next);
+  EXPECT_EQ(search.last->transaction, 9u);
+  EXPECT_EQ(search.next->transaction, 10u);
+
+  // Archived and recycled while the plan is made: it is read from the repository.
+  wal_.put({kOne, 4}, builder.segment(4));
+  write("000000010000000000000004", builder.segment(5));
+  search = MUST(coverage.search_time(path, start_of(3), reach.end, kNoon + std::chrono::seconds(1)));
+  ASSERT_TRUE(search.last);
+  EXPECT_EQ(search.last->transaction, 8u);
+}
+
+TEST_F(WalCoverageTest, AServersSegmentsBehindAHoleAreTold) {
+  auto builder = written();
+  builder.fill_segment();
+  builder.commit(10, kNoon);
+  TemporaryDirectory pg_wal = MUST(TemporaryDirectory::create("/tmp", "wal-coverage-"));
+  MUST(replace_file(pg_wal.path() + "/000000010000000000000005", builder.segment(5), 0600));
+  auto coverage = MUST(WalCoverage::load(*wal_.archive, wal_.identity, {}, pg_wal.path()));
+  EXPECT_EQ(coverage.reach(coverage.path_to(kOne), start_of(3)).end, start_of(4));
+}
+
 TEST_F(WalCoverageTest, ATimelineMayHaveNothingButItsPartialSegment) {
   auto builder = written();
   MUST(wal_.archive->put_history(TimelineId{2}, "1\t0/400100\twhy\n"));
