@@ -37,6 +37,7 @@ enum class Condition : uint16_t {
   newer_format = 1105,
   repository_directory_missing = 1106,
   repository_directory_unsafe = 1107,
+  repository_went_back = 1108,
 
   no_key_opens = 1201,
   secret_file_missing = 1202,
@@ -71,6 +72,7 @@ enum class Condition : uint16_t {
   target_not_reached = 1507,
   position_is_no_commit = 1508,
   tablespace_after_backup = 1509,
+  latest_not_there = 1510,
 
   no_space = 1601,
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "base/time.h"
 #include "cli/exit_code.h"
 
@@ -86,6 +88,11 @@ CheckItem judge_gap(const BackupFacts& facts) {
         fmt::format("{}: nothing after {} can be restored", *facts.broken_wal, format_utc(*facts.restorable_until));
     item.fix = "spendsync-backup backup full";
     item.exit_code = kObjectiveMissed;
+  } else if (facts.beyond) {
+    item.verdict = Verdict::problem;
+    item.what = fmt::format("{}: nothing after {} can be restored", *facts.beyond, format_utc(*facts.restorable_until));
+    item.fix = "bring it back from a copy of the repository; if it is gone: spendsync-backup backup full";
+    item.exit_code = kObjectiveMissed;
   }
   return item;
 }
@@ -109,7 +116,11 @@ CheckItem judge_timeline(const BackupFacts& facts) {
 
 CheckItem judge_records(const BackupFacts& facts) {
   CheckItem item{.name = "backups.records", .what = "every record in the repository can be read, none has gone"};
-  if (!facts.damaged.empty()) {
+  if (facts.went_back) {
+    item.verdict = Verdict::problem;
+    std::tie(item.what, item.fix) = *facts.went_back;
+    item.exit_code = kDamaged;
+  } else if (!facts.damaged.empty()) {
     item.verdict = Verdict::problem;
     item.what = facts.damaged.front();
     if (facts.damaged.size() > 1) item.what += fmt::format(" (and {} more)", facts.damaged.size() - 1);

@@ -35,10 +35,12 @@ struct BackupFacts {
   std::optional<Timestamp> newest_full;       // when it began; empty: there is none
   std::optional<Timestamp> restorable_until;  // empty: nothing can be restored
   std::optional<WalLag> lag;
-  std::vector<std::string> damaged;        // "label: why", chain findings
+  std::vector<std::string> damaged;                              // "label: why", chain findings
+  std::optional<std::pair<std::string, std::string>> went_back;  // what this host has seen is not there; what to do
   std::optional<std::string> missing_wal;  // the first segment of the newest backup's way that is not there
   /// A primary writes on a timeline to which nothing stored leads: both, the server's first.
   std::optional<std::pair<TimelineId, TimelineId>> other_timeline;
+  std::optional<std::string> beyond;       // later WAL that a record states and that is not there
   std::optional<std::string> broken_wal;   // why what follows on that way is no part of it
   std::optional<Timestamp> newest_record;  // the latest moment that any record states
   size_t unfinished = 0;

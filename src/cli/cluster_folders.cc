@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "repository/rollback.h"
+
 namespace spendsync::cli {
 
 Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folders(
@@ -40,6 +42,18 @@ Result<std::vector<repository::KeyEntry>> read_cluster_keys(
     std::ranges::move(found, std::back_inserter(keys));
   }
   return keys;
+}
+
+Result<std::vector<Error>> warn_of_rollbacks(const Process& process,
+                                             const std::vector<std::unique_ptr<repository::Repository>>& folders) {
+  std::vector<Error> found;
+  for (const auto& folder : folders) {
+    auto rollback = TRY(repository::find_rollback(*folder));
+    if (!rollback) continue;
+    process.log.warning(rollback->message() + " (" + rollback->hint() + ")");
+    found.push_back(*std::move(rollback));
+  }
+  return found;
 }
 
 std::string describe_earlier(const repository::Repository& repository) {

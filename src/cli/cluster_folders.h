@@ -18,6 +18,10 @@ Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folder
 Result<std::vector<repository::KeyEntry>> read_cluster_keys(
     const std::vector<std::unique_ptr<repository::Repository>>& folders, std::stop_token stop);
 
+/// What has gone back behind what this host has seen, told as a warning each. Errors: those of the store.
+Result<std::vector<Error>> warn_of_rollbacks(const Process& process,
+                                             const std::vector<std::unique_ptr<repository::Repository>>& folders);
+
 /// "the server before (system identifier 7301..., PostgreSQL 14)"
 std::string describe_earlier(const repository::Repository& repository);
 

@@ -87,7 +87,11 @@ void add_list(CLI::App& app, std::optional<CommandOptions>& chosen) {
 }
 
 void add_restore_targets(CLI::App& command, RestoreOptions& options) {
-  command.add_flag("--latest", options.latest, "the last recoverable moment there is");
+  auto* latest = command.add_flag("--latest", options.latest, "the last recoverable moment there is");
+  command
+      .add_flag("--up-to-what-is-there", options.up_to_what_is_there,
+                "with --latest: also where later WAL is known of and is not there")
+      ->needs(latest);
   auto* position = command.add_option("--target-lsn", options.target_lsn, "recover to this WAL position");
   auto* inclusive =
       command.add_flag("--inclusive", options.inclusive, "with --target-lsn: replay the record there, whatever it is");
@@ -243,8 +247,13 @@ void add_init(CLI::App& app, std::optional<CommandOptions>& chosen) {
   auto* anew = command->add_flag("--new-repository", options->new_repository,
                                  "with the configuration that is there: forget the repository that this host has "
                                  "seen, so that the next backup may make a new one");
+  auto* accept = command->add_flag("--accept-rollback", options->accept_rollback,
+                                   "with the configuration that is there: take the repository as it is, although it "
+                                   "went back behind what this host has seen");
+  accept->excludes(anew);
   for (const char* other : {"--yes", "--cluster", "--connection", "--repository", "--output", "--base", "--key"}) {
     anew->excludes(other);
+    accept->excludes(other);
   }
   command->callback([options, &chosen] { chosen = *options; });
 }

@@ -48,6 +48,7 @@ struct RestoreOptions {
   bool plan_only = false;
   std::optional<std::string> plan_id;
   bool latest = false;
+  bool up_to_what_is_there = false;
   std::optional<std::string> target_lsn;
   bool inclusive = false;
   bool exclusive = false;
@@ -106,6 +107,7 @@ struct WalGetOptions {
 struct InitOptions {
   bool yes = false;
   bool new_repository = false;            // alone: forget the repository that this host has seen
+  bool accept_rollback = false;           // alone: what is there counts as what this host has seen
   std::optional<std::string> cluster;     // "15/main", or a data directory
   std::optional<std::string> connection;  // libpq
   std::optional<std::string> repository;

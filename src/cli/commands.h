@@ -22,6 +22,8 @@ int run_wal_get(const Process& process, const WalGetOptions& options);
 Result<int> run_init(const Process& process, const InitOptions& options);
 /// init --new-repository
 Result<int> run_new_repository(const Process& process);
+/// init --accept-rollback
+Result<int> run_accept_rollback(const Process& process);
 Result<int> run_check(const Process& process);
 Result<int> run_status(const Process& process, const StatusOptions& options);
 Result<int> run_keys_list(const Process& process);

@@ -88,6 +88,12 @@ constexpr Explanation kExplanations[] = {
      "The cluster was made anew (initdb, pg_upgrade); the connection leads to another server.",
      "Check `database.connection`. If the new server replaces the old one, use another cluster name or "
      "adopt it."},
+    {Condition::repository_went_back, "the repository is not the state that this host has seen",
+     "The newest record that this host wrote or read there is gone, and no retention took it. Commands that write are "
+     "refused; those that read say so and go on; `restore --latest` is refused, since the latest is not there.",
+     "An older copy of the backup disk is mounted; the storage was put back to a snapshot; somebody removed records.",
+     "Bring the newer state back. If it is gone for good, `spendsync-backup init --accept-rollback` says what is given "
+     "up, and `spendsync-backup backup full` begins anew; until then `status` is not safe."},
     {Condition::newer_format, "the repository was written by a newer version", "This program does not know its format.",
      "A host with an older version of the program.", "Install the version that wrote it, or a newer one."},
     {Condition::repository_directory_missing, "the repository's directory does not exist",
@@ -216,6 +222,14 @@ constexpr Explanation kExplanations[] = {
      "Take an incremental backup: every moment from its end on can be restored anywhere. For an earlier moment the "
      "message names the last state before the tablespace; `restore --in-place` reaches the others, since it moves what "
      "lies at the location aside."},
+    {Condition::latest_not_there, "the latest that is known of is not there",
+     "`restore --latest` promises the last recoverable moment. A record in the repository states WAL behind what can "
+     "be "
+     "reached, or later WAL lies behind a gap, so that the result would be older than it should be.",
+     "WAL objects or a timeline's history were removed or lost; an older copy of the repository is mounted.",
+     "Bring the object that is named back from a copy. If it is gone, `--up-to-what-is-there` restores up to the "
+     "moment "
+     "that is named; take a full backup of the server, where it still runs, before anything else."},
     {Condition::no_space, "a file system is full", "The system refused to write more.",
      "The repository's, the target's or the state directory's file system is full.",
      "Make room or mount more; then run the same command again. Nothing needs cleaning up."},

@@ -278,6 +278,7 @@ Json to_json(const Plan& plan, const Source& source, const CheckReport& report) 
 
 Result<int> run_init(const Process& process, const InitOptions& options) {
   if (options.new_repository) return run_new_repository(process);
+  if (options.accept_rollback) return run_accept_rollback(process);
   const Questions questions(options, process.output);
   if (!questions.asks() && !options.yes) {
     return Error(ErrorKind::invalid, "init has questions, but there is no terminal to ask them on")

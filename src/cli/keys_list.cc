@@ -191,6 +191,7 @@ Json wraps_json(const std::vector<KeyRow>& rows) {
 Result<int> run_keys_list(const Process& process) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
   const auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  TRY(warn_of_rollbacks(process, folders));
   const auto keys = TRY(read_cluster_keys(folders, process.stop));
   Overview overview;
   add_configured(overview, examine_configured_keys(wiring->config(), process.random, process.clock));

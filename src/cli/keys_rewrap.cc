@@ -65,6 +65,7 @@ Json to_json(const RewrapReport& report) {
 Result<int> run_keys_rewrap(const Process& process, const KeysRewrapOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::adds_wraps));
   const auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  TRY(warn_of_rollbacks(process, folders));
   repository::RewrapSettings settings{.targets = configured(*wiring), .retire = std::nullopt};
   if (options.retire) {
     const auto keys = TRY(read_cluster_keys(folders, process.stop));

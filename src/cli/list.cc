@@ -213,6 +213,7 @@ Result<int> run_list(const Process& process, const ListOptions& options) {
   const auto filter = TRY(make_filter(options, process.clock));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::reads));
   auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  const auto rollbacks = TRY(warn_of_rollbacks(process, folders));
   std::vector<Row> rows;
   std::vector<repository::Label> unfinished;
   for (auto& folder : folders) {
@@ -232,8 +233,10 @@ Result<int> run_list(const Process& process, const ListOptions& options) {
   }
   const bool damaged =
       std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.damaged || row.unusable; });
-  const int code = damaged ? kDamaged : kDone;
-  process.output.summary("list", list_json(*folders.front(), rows), code);
+  const int code = damaged || !rollbacks.empty() ? kDamaged : kDone;
+  auto fields = list_json(*folders.front(), rows);
+  if (!rollbacks.empty()) fields.set("rolled_back", rollbacks.front().message());
+  process.output.summary("list", std::move(fields), code);
   return code;
 }
 

@@ -41,6 +41,7 @@ Result<int> run_pin(const Process& process, const PinOptions& options) {
   const auto label = TRY(backup_label(options.label));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
   const auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  TRY(warn_of_rollbacks(process, folders));
   auto* repository = TRY(folder_of(folders, label));
   TRY(repository::pin_backup(*repository, label, options.reason, host_name()));
   process.output.line(label.text() + " is pinned: it does not expire until `unpin " + label.text() + "`");
@@ -52,6 +53,7 @@ Result<int> run_unpin(const Process& process, const UnpinOptions& options) {
   const auto label = TRY(backup_label(options.label));
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
   const auto folders = TRY(open_cluster_folders(*wiring, std::nullopt));
+  TRY(warn_of_rollbacks(process, folders));
   auto* repository = TRY(folder_of(folders, label));
   const auto pins = TRY(repository::unpin_backup(*repository, label));
   process.output.line(pins == 0 ? label.text() + " was not pinned"

@@ -1,22 +1,11 @@
 #include "cli/recovery_state.h"
 
 #include <algorithm>
-#include <tuple>
+
+#include "repository/rollback.h"
 
 namespace spendsync::cli {
 namespace {
-
-using restore::RecoveryWindow;
-
-/// As `restore --latest` chooses.
-std::optional<RecoveryWindow> furthest(const std::vector<RecoveryWindow>& windows) {
-  std::optional<RecoveryWindow> best;
-  for (const auto& window : windows) {
-    auto reach = [](const RecoveryWindow& w) { return std::tuple(w.until, w.end, w.timeline, w.backup->stopped); };
-    if (!best || reach(*best) < reach(window)) best = window;
-  }
-  return best;
-}
 
 /// The latest moment that any record states.
 std::optional<Timestamp> newest_record(const RecoveryState& state) {
@@ -49,6 +38,7 @@ Result<RecoveryState> read_recovery_state(repository::Repository& repository, co
   const auto verdicts = TRY(repository::read_verdicts(repository, stop));
   state.inventory = std::make_unique<restore::BackupInventory>(restore::read_inventory(catalog, verdicts));
   state.unfinished = catalog.unfinished();
+  state.went_back = TRY(repository::find_rollback(repository));
   state.chain = TRY(repository::check_chain(repository, catalog, stop));
   repository::WalArchive archive(repository, {});
   auto coverage = TRY(restore::WalCoverage::load(archive, repository.identity(), stop));
@@ -56,7 +46,10 @@ Result<RecoveryState> read_recovery_state(repository::Repository& repository, co
   auto windows = TRY(resolution.windows());
   // Nobody is safe by a backup that verify found damaged.
   std::erase_if(windows, [&](const auto& window) { return state.inventory->damaged.contains(window.backup->label); });
-  state.best = furthest(windows);
+  if (const auto* best = restore::TargetResolution::furthest(windows)) {
+    state.best = *best;
+    state.beyond = resolution.stated_beyond(*best, windows);
+  }
   state.segment_size = coverage.segment_size();
   if (state.best) {
     const auto path = coverage.path_to(state.best->timeline);
@@ -78,6 +71,7 @@ BackupFacts backup_facts(const RecoveryState& state, const config::Config& confi
     facts.damaged.push_back(entry.label.text() + ": " + entry.why.message());
   }
   for (const auto& [label, why] : state.inventory->damaged) facts.damaged.push_back(label.text() + ": " + why);
+  if (state.went_back) facts.went_back = {state.went_back->message(), state.went_back->hint()};
   for (const auto& finding : state.chain) facts.damaged.push_back(finding.key + ": " + finding.what);
   facts.newest_record = newest_record(state);
   facts.unfinished = state.unfinished.size();
@@ -91,6 +85,7 @@ BackupFacts backup_facts(const RecoveryState& state, const config::Config& confi
     facts.missing_wal = state.best->missing->file_name(state.segment_size);
   }
   if (state.best->broken) facts.broken_wal = state.best->broken->describe(state.segment_size);
+  facts.beyond = state.beyond;
   return facts;
 }
 

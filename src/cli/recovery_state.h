@@ -16,7 +16,9 @@ struct RecoveryState {
   std::unique_ptr<restore::BackupInventory> inventory;
   std::vector<repository::UnfinishedRun> unfinished;
   std::vector<repository::ChainFinding> chain;  // empty: whole
+  std::optional<Error> went_back;               // behind what this host has seen
   std::optional<restore::RecoveryWindow> best;  // the one that reaches furthest; empty: nothing can be restored
+  std::optional<std::string> beyond;            // later WAL that is known of and is not there
   uint32_t segment_size = 0;                    // bytes of a WAL segment
   std::optional<uint64_t> replay_bytes;         // stored WAL that a restore to the end of `best` reads
   const repository::ManifestSummary* newest_full() const;  // by start; nullptr: none

@@ -56,6 +56,7 @@ restore::RequestWords request_words(const RestoreOptions& options) {
   words.date = options.date;
   words.point_in_time = options.point_in_time;
   words.latest = options.latest;
+  words.up_to_what_is_there = options.up_to_what_is_there;
   words.target_lsn = options.target_lsn;
   words.inclusive = options.inclusive;
   words.exclusive = options.exclusive;

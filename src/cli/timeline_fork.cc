@@ -14,6 +14,7 @@
 #include "cli/typed_name.h"
 #include "postgres/installation.h"
 #include "postgres/server_control.h"
+#include "repository/rollback.h"
 
 namespace spendsync::cli {
 namespace {
@@ -44,6 +45,7 @@ Result<Fork> look(const Process& process) {
         .with_hint("pg_ctl promote -D " + fork.info.data_directory);
   }
   fork.repository = TRY(fork.wiring->open_repository(fork.info.system_identifier));
+  TRY(repository::expect_no_rollback(*fork.repository));
   fork.archive = std::make_unique<repository::WalArchive>(*fork.repository, repository::WalArchive::Settings{});
   auto bin = TRY(postgres::find_bin_directory(fork.info.version / 10000,
                                               fork.wiring->config().database.bin_directory.value_or("")));

@@ -1,5 +1,7 @@
 #include "repository/chain.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 
@@ -41,21 +43,44 @@ std::optional<NewestSeen> read_newest_seen(const Repository& repository) {
   return std::nullopt;
 }
 
+Result<bool> is_there_or_expired(Repository& repository, const std::string& text) {
+  auto key = TRY(ObjectKey::parse(text));
+  auto info = repository.store().stat(key);
+  if (info) return true;
+  if (!info.error().is(ErrorKind::not_found)) return std::move(info).error();
+  if (!text.starts_with(repository.layout().base())) return false;  // has no place for a tombstone
+  return repository.is_tombstoned(key);
+}
+
 void remember_newest_seen(Repository& repository, const NewestSeen& seen) {
   if (repository.state_directory().empty()) return;
+  auto forgotten = [&](const Error& why) {
+    repository.log().debug("the newest record was not remembered", {{"why", why.message()}});
+  };
   auto before = load_newest_seen(repository);
   if (before && before->sequence >= seen.sequence) return;
-  if (!before && before.error().is(ErrorKind::conflict)) {
-    repository.log().debug("the newest record was not remembered", {{"why", before.error().message()}});
-    return;
+  if (!before && before.error().is(ErrorKind::conflict)) return forgotten(before.error());
+  if (before) {
+    auto kept = is_there_or_expired(repository, before->record.key);
+    if (!kept) return forgotten(kept.error());
+    if (!*kept) return forgotten(Error(ErrorKind::refused, before->record.key + " was seen and has vanished"));
+  }
+  auto written = replace_newest_seen(repository, seen);
+  if (!written) forgotten(written.error());
+}
+
+Result<void> replace_newest_seen(Repository& repository, const std::optional<NewestSeen>& seen) {
+  const auto path = newest_seen_path(repository);
+  if (!seen) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error::from_errno(errno, "removing " + path);
+    return ok();
   }
   auto json = Json::object();
   json.set("repository", repository.id());
-  json.set("sequence", seen.sequence);
-  json.set("key", seen.record.key);
-  json.set("sha256", to_hex(seen.record.digest));
-  auto written = replace_file(newest_seen_path(repository), as_bytes(json.dump()), 0600);
-  if (!written) repository.log().debug("the newest record was not remembered", {{"why", written.error().message()}});
+  json.set("sequence", seen->sequence);
+  json.set("key", seen->record.key);
+  json.set("sha256", to_hex(seen->record.digest));
+  return replace_file(path, as_bytes(json.dump()), 0600);
 }
 
 Result<crypto::Sha256Digest> digest_object(storage::ObjectStore& store, const ObjectKey& key, std::stop_token stop) {
@@ -109,7 +134,7 @@ class ChainCheck {
     if (present && *present != newest.record.digest) {
       return find({ChainFinding::Kind::rolled_back, newest.record.key, "it is not the record that this host has seen"});
     }
-    if (present && newest_sequence >= newest.sequence) return ok();
+    if (present) return ok();
     auto tombstoned = TRY(is_tombstoned(newest.record.key));
     if (tombstoned) return ok();
     return find({ChainFinding::Kind::rolled_back, newest.record.key,
@@ -151,24 +176,28 @@ class ChainCheck {
   std::vector<ChainFinding> findings_;
 };
 
-/// The readable record of the greatest sequence.
-struct NewestRecord {
+}  // namespace
+
+std::optional<ObjectKey> newest_record(const Layout& layout, const Catalog& catalog) {
   uint64_t sequence = 0;
-  std::optional<ObjectKey> key;
-  void offer(const ChainLink& link, ObjectKey candidate) {
+  std::optional<ObjectKey> newest;
+  auto offer = [&](const ChainLink& link, ObjectKey candidate) {
     if (link.sequence < sequence) return;
     sequence = link.sequence;
-    key = std::move(candidate);
+    newest = std::move(candidate);
+  };
+  for (const auto& entry : catalog.backups()) {
+    if (entry.summary) offer(entry.summary->chain, layout.manifest(entry.label));
   }
-};
-
-}  // namespace
+  for (const auto& entry : catalog.logs()) {
+    if (entry.record) offer(entry.record->chain, layout.log(entry.label));
+  }
+  return newest;
+}
 
 Result<std::vector<ChainFinding>> check_chain(Repository& repository, const Catalog& catalog, std::stop_token stop) {
   ChainCheck check(repository, stop);
-  NewestRecord newest;
   auto check_link = [&](const ChainLink& link, const ObjectKey& key) -> Result<void> {
-    newest.offer(link, key);
     for (const auto& record : link.predecessors) TRY(check.cited(record, key.text()));
     return ok();
   };
@@ -180,9 +209,10 @@ Result<std::vector<ChainFinding>> check_chain(Repository& repository, const Cata
   }
   if (auto seen = read_newest_seen(repository)) TRY(check.seen(*seen, catalog.newest_sequence()));
   auto findings = check.take();
-  if (findings.empty() && newest.key) {
-    auto digest = TRY(digest_object(repository.store(), *newest.key, stop));
-    remember_newest_seen(repository, {newest.sequence, {newest.key->text(), digest}});
+  auto newest = newest_record(repository.layout(), catalog);
+  if (findings.empty() && newest) {
+    auto digest = TRY(digest_object(repository.store(), *newest, stop));
+    remember_newest_seen(repository, {catalog.newest_sequence(), {newest->text(), digest}});
   }
   return findings;
 }

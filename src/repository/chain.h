@@ -33,10 +33,20 @@ struct NewestSeen {
 
 /// nullopt when there is none, or no state directory: never an error.
 std::optional<NewestSeen> read_newest_seen(const Repository& repository);
-/// Only ever moves forward, on one repository. What cannot be written is logged at debug and forgotten.
+/// Only ever moves forward, on one repository, and never over a record that has vanished: that is the only evidence
+/// that the repository went back (rollback.h). What cannot be written is logged at debug and forgotten.
 void remember_newest_seen(Repository& repository, const NewestSeen& seen);
+/// Whatever was remembered. nullopt: nothing is from now on. Errors: those of the state directory.
+Result<void> replace_newest_seen(Repository& repository, const std::optional<NewestSeen>& seen);
+
+/// Whether a record is there, or a tombstone says that it was expired. `key`: relative to the prefix.
+/// Errors: invalid; those of the store.
+Result<bool> is_there_or_expired(Repository& repository, const std::string& key);
 
 class Catalog;
+
+/// Of the readable records the one with the greatest sequence; nullopt when there is none.
+std::optional<storage::ObjectKey> newest_record(const Layout& layout, const Catalog& catalog);
 
 /// The link of a record that is about to be written: above all that the catalog and this host have seen.
 /// Reads the heads whole to hash them, 4 MiB at a time. Errors: those of the store.

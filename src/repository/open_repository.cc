@@ -8,6 +8,7 @@
 #include "repository/record_json.h"
 #include "repository/remembered.h"
 #include "repository/repository.h"
+#include "repository/rollback.h"
 
 namespace spendsync::repository {
 
@@ -159,6 +160,7 @@ class RepositoryOpener {
     if (identity.cluster != settings_.cluster) return Error(ErrorKind::invalid, "two cluster names were given");
     object_ = TRY(read_or_create_repository());
     auto repository = make_repository(identity.system_identifier);
+    TRY(expect_no_rollback(*repository));
     auto document = read_identity(*repository);
     if (!document && document.error().is(ErrorKind::not_found)) {
       TRY(refuse_other_identifiers(identity.system_identifier, {}));

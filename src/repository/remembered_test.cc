@@ -24,7 +24,7 @@ class Remembered : public ::testing::Test {
   Remembered() {
     auto first = world_.open();
     id_ = first->id();
-    remember_newest_seen(*first, {7, {"demo/manifest", {}}});
+    MUST(make_sample_backup(*first, {}));
     state_ = state_of(world_);
     std::array<std::byte, 8> skipped{};
     elsewhere_.random.fill(skipped);  // its ids are other ones, its key is the same

@@ -101,6 +101,10 @@ Result<void> read_edge(const RequestWords& words, RestoreRequest& request) {
 
 Result<void> read_targets(const RequestWords& words, RestoreRequest& request) {
   if (words.latest) TRY(set_target(request, Target::latest));
+  if (words.up_to_what_is_there && !words.latest) {
+    return Error(ErrorKind::invalid, "--up-to-what-is-there is said with --latest");
+  }
+  request.up_to_what_is_there = words.up_to_what_is_there;
   if (words.immediate) TRY(set_target(request, Target::immediate));
   if (words.target_lsn) {
     request.lsn = TRY(Lsn::parse(*words.target_lsn));

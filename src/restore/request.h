@@ -21,6 +21,7 @@ struct RequestWords {
   std::string date = {};           // YYYYMMDD or a whole label
   std::string point_in_time = {};  // a time in the configured zone, or with its own
   bool latest = false;
+  bool up_to_what_is_there = false;  // with latest
   std::optional<std::string> target_lsn = {};
   bool inclusive = false;  // with target_lsn
   bool exclusive = false;
@@ -43,6 +44,8 @@ struct RestoreRequest {
 
   /// Where recovery ends. `natural`: what the base's type stands for when no target is given.
   enum class Target { natural, latest, time, lsn, transaction, name, immediate } target = Target::natural;
+  /// With `latest`: also where later WAL is known of and is not there.
+  bool up_to_what_is_there = false;
   Timestamp time{};
   Lsn lsn;
   /// Of the record at `lsn`: recovery ends behind it or before it. Unsaid: behind it, where that completes something.

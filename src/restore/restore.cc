@@ -8,6 +8,7 @@
 
 #include "base/subprocess.h"
 #include "postgres/installation.h"
+#include "repository/rollback.h"
 #include "restore/finished_restore.h"
 #include "restore/shell_word.h"
 #include "restore/target_surroundings.h"
@@ -307,6 +308,7 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   auto catalog = TRY(repository::Catalog::load(repository, stop));
   const auto verdicts = TRY(repository::read_verdicts(repository, stop));
   auto inventory = read_inventory(catalog, verdicts);
+  inventory.went_back = TRY(repository::find_rollback(repository));
   repository::WalArchive archive(repository, {});
   auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));
   TargetResolution resolution({settings.zone}, inventory, wal, stop);

@@ -155,6 +155,7 @@ Result<const LogRecord*> TargetResolution::find_log(const RestoreRequest& reques
 }
 
 void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
+  if (backups_.went_back) target.warnings.push_back(backups_.went_back->message());
   for (const auto& warning : wal_.inventory().warnings) target.warnings.push_back(warning);
   for (const auto& entry : backups_.unreadable) {
     target.warnings.push_back(
@@ -270,39 +271,6 @@ Result<TargetResolution::Candidate> TargetResolution::choose(std::vector<Candida
   return Error(ErrorKind::refused, fmt::format("{} exists on more than one timeline: {}", what, both))
       .with_condition(Condition::target_ambiguous)
       .with_hint(fmt::format("say which one: --target-timeline {}", distinct.back().window.timeline.value));
-}
-
-// ---- the end of what there is
-
-Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, const Summary* fixed) {
-  auto all = TRY(usable_windows(request, fixed));
-  const auto* best = &all.front();
-  for (const auto& window : all) {
-    auto key = [](const RecoveryWindow& w) { return std::make_tuple(w.until, w.end, w.timeline, w.backup->stopped); };
-    if (key(*best) < key(window)) best = &window;
-  }
-  ResolvedTarget target(*best->backup);
-  target.recovery.kind = RecoveryTarget::Kind::end_of_wal;
-  target.recovery.timeline = best->timeline;
-  auto path = wal_.path_to(best->timeline);
-  target.last_commit = TRY(wal_.last_commit(path, best->backup->stop.lsn, best->end));
-  target.reached = best->until;
-  target.needed_until = best->end;
-  target.limit = best->end;
-  if (best->missing) {
-    warnings_.push_back(
-        fmt::format("WAL segment {} is missing although later ones are there: what was committed after {} cannot be "
-                    "reached",
-                    best->missing->file_name(wal_.segment_size()), moment(best->until)));
-  }
-  for (const auto& window : all) {
-    if (window.timeline == best->timeline || window.until <= best->from) continue;
-    if (best->backup != nullptr && path.history().contains({window.timeline, window.end})) continue;
-    warnings_.push_back(fmt::format("timeline {} also holds commits, up to {}: --target-timeline {}",
-                                    window.timeline.value, moment(window.until), window.timeline.value));
-    break;
-  }
-  return target;
 }
 
 // ---- events

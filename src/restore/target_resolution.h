@@ -24,6 +24,8 @@ struct BackupInventory {
   /// Why, by the newest verify, a backup is not to be relied on. It is restored from where it is asked for, and where
   /// nothing else leads to what was asked for.
   std::map<repository::Label, std::string> damaged;
+  /// Why the repository is not what this host has seen (repository/rollback.h); the caller's to fill in.
+  std::optional<Error> went_back{};
 };
 BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts);
 
@@ -65,12 +67,21 @@ class TargetResolution {
   /// is later, never before the backup's end. Where the clock went back (commits that are not later follow the first
   /// later one), a warning has both places; search_time says what is looked at. Errors: not_found when no such backup
   /// exists or the target lies outside what is covered (the hint names the nearest restorable moments); refused when it
-  /// exists on two timelines (both shown), and for a position whose record completes nothing until the request says on
-  /// which side of it to stop; invalid; corrupt when the records of what was asked for cannot be read.
+  /// exists on two timelines (both shown), for --latest where something states more than what is there, and for a
+  /// position whose record completes nothing until the request says on which side of it to stop; invalid; corrupt when
+  /// the records of what was asked for cannot be read.
   Result<ResolvedTarget> resolve(const RestoreRequest& request);
 
   /// Everything that can be restored, by backup and timeline.
   Result<std::vector<RecoveryWindow>> windows();
+
+  /// The window that reaches furthest, which --latest takes; nullptr where there is none.
+  static const RecoveryWindow* furthest(const std::vector<RecoveryWindow>& windows);
+  /// What a readable record states, or later WAL proves, and `best` does not reach: later than its end, in one line
+  /// with the object that is missing. nullopt: `best` leads to the latest that anything here speaks of; with
+  /// `on_its_way`, anything on the way that `best` goes.
+  std::optional<std::string> stated_beyond(const RecoveryWindow& best, const std::vector<RecoveryWindow>& windows,
+                                           bool on_its_way = false);
 
  private:
   struct Candidate;
@@ -81,6 +92,9 @@ class TargetResolution {
   Result<ResolvedTarget> at_time(const RestoreRequest& request, const Summary* fixed, Timestamp time);
   Result<ResolvedTarget> last_of_day(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> latest(const RestoreRequest& request, const Summary* fixed);
+  Result<void> expect_latest(const RestoreRequest& request, const RecoveryWindow& best,
+                             const std::vector<RecoveryWindow>& windows);
+  std::string missing_piece(const RecoveryWindow& best, WalPosition stated) const;
   Result<ResolvedTarget> at_lsn(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> at_record(const RestoreRequest& request, const RecoveryWindow& window);
   Result<ResolvedTarget> at_event(const RestoreRequest& request, const Summary* fixed);

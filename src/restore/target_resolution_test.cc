@@ -157,18 +157,6 @@ TEST(TargetResolution, RefusesWhatLiesAfterTheLastWal) {
   EXPECT_THAT(late.error().hint(), HasSubstr("2024-03-15T20:30:10Z"));
 }
 
-/// Segments 20 and 21 never arrived; a new full follows at 10:00.
-World with_gap() {
-  World world;
-  world.segments(1, 10, 19).segments(1, 22, 40);
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
-               lsn(11, 300));
-  world.backup(BackupType::full, "2024-03-15T10:00:00Z", "2024-03-15T10:05:00Z", {TimelineId{1}, lsn(25, 40)},
-               lsn(26, 300));
-  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(30, 1000), "2024-03-15T12:00:00Z");
-  return world;
-}
-
 TEST(TargetResolution, RefusesAMomentInAGapAndNamesBothItsEdges) {
   auto gap = with_gap().resolve({.type = "point_in_time", .date = "20240315", .point_in_time = "2024-03-15 05:00:00"});
   EXPECT_KIND(gap, ErrorKind::not_found);
@@ -249,32 +237,6 @@ TEST(TargetResolution, TransactionLogsOfAnIdleTimeGoBackToTheLastCommitBefore) {
   auto target = MUST(world.resolve({.type = "transaction_logs", .date = "20240315"}));
   EXPECT_EQ(target.recovery.lsn, lsn(31, 1000));
   EXPECT_EQ(target.reached, at("2024-03-15T23:00:10Z"));
-}
-
-TEST(TargetResolution, LatestIsTheEndOfWal) {
-  auto target = MUST(a_day().resolve({.latest = true}));
-  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::end_of_wal);
-  EXPECT_EQ(target.limit, lsn(41));
-  EXPECT_EQ(target.last_commit->time, at("2024-03-15T20:00:00Z"));
-  EXPECT_EQ(target.reached, at("2024-03-15T20:30:10Z"));
-}
-
-TEST(TargetResolution, LatestSaysWhichSegmentKeepsItFromGoingOn) {
-  World world;
-  world.segments(1, 10, 19).segments(1, 22, 40);
-  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
-               lsn(11, 300));
-  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(30, 1000), "2024-03-15T12:00:00Z");
-  auto target = MUST(world.resolve({.latest = true}));
-  EXPECT_EQ(target.last_commit->time, at("2024-03-15T03:00:00Z"));
-  ASSERT_EQ(target.warnings.size(), 1u);
-  EXPECT_THAT(target.warnings[0], HasSubstr("000000010000000000000014 is missing"));
-}
-
-TEST(TargetResolution, LatestOfAClusterWithAGapBeginsBehindIt) {
-  auto target = MUST(with_gap().resolve({.latest = true}));
-  EXPECT_EQ(target.backup.label.text(), "20240315T100000Z-full");
-  EXPECT_EQ(target.last_commit->time, at("2024-03-15T12:00:00Z"));
 }
 
 /// Timeline 2 left timeline 1 in the middle of segment 23, after the commit of 12:00; both went on.

@@ -77,10 +77,10 @@ struct TimelineFact {
 struct Facts {
   bool listings_complete = true;
   Timestamp now{};
-  Timestamp newest_object{};        // of the format's objects, by the store's clock
-  uint64_t sequence_seen = 0;       // the newest record that this host has seen
-  uint32_t segment_size = 0;        // bytes
-  std::vector<BackupFact> backups;  // ascending by label
+  Timestamp newest_object{};               // of the format's objects, by the store's clock
+  std::optional<std::string> went_back{};  // why the repository is not what this host has seen
+  uint32_t segment_size = 0;               // bytes
+  std::vector<BackupFact> backups;         // ascending by label
   std::vector<RunFact> runs;
   std::vector<LogFact> logs;
   std::map<Label, std::vector<Label>> children;  // marks of incrementals, by full

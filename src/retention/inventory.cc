@@ -4,6 +4,7 @@
 
 #include "repository/manifest.h"
 #include "repository/marks.h"
+#include "repository/rollback.h"
 #include "repository/verdicts.h"
 #include "repository/wal_archive.h"
 
@@ -28,7 +29,7 @@ class Inventory {
     TRY(read_verdicts());
     TRY(read_logs());
     TRY(read_histories());
-    if (auto seen = repository::read_newest_seen(repository_)) facts_.sequence_seen = seen->sequence;
+    if (auto went_back = TRY(repository::find_rollback(repository_))) facts_.went_back = went_back->message();
     facts_.now = repository_.clock().now();  // after the listing: nothing in it is younger
     return std::move(facts_);
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/condition.h"
 #include "base/time.h"
 #include "retention/wal_rules.h"
 
@@ -39,20 +40,12 @@ class Planner {
                                            " here, and an object was stored at " + format_utc(facts_.newest_object))
           .with_hint("set the clock right; nothing is expired before");
     }
-    if (newest_sequence() < facts_.sequence_seen) {
-      return Error(ErrorKind::refused, "the repository went back: this host has seen record " +
-                                           std::to_string(facts_.sequence_seen) + ", the newest there is " +
-                                           std::to_string(newest_sequence()))
-          .with_hint("find out who took its newest records away; `verify` names them");
+    if (facts_.went_back) {
+      return Error(ErrorKind::refused, "nothing is expired: " + *facts_.went_back)
+          .with_condition(Condition::repository_went_back)
+          .with_hint("`verify` names what is missing; if it is gone for good: spendsync-backup init --accept-rollback");
     }
     return ok();
-  }
-
-  uint64_t newest_sequence() const {
-    uint64_t newest = 0;
-    for (const auto& backup : facts_.backups) newest = std::max(newest, backup.sequence);
-    for (const auto& log : facts_.logs) newest = std::max(newest, log.sequence);
-    return newest;
   }
 
   void report_what_is_left_alone() {

@@ -251,7 +251,7 @@ TEST(RetentionPlan, RefusesOnAnIncompleteListingAClockThatWentBackAndARollback) 
   EXPECT_KIND(make_plan(facts, scene.policy), ErrorKind::refused);
   facts.newest_object = now() + std::chrono::minutes(4);
   EXPECT_OK(make_plan(facts, scene.policy));
-  facts.sequence_seen = scene.sequence + 1;
+  facts.went_back = "the repository went back";
   EXPECT_KIND(make_plan(facts, scene.policy), ErrorKind::refused);
 }
 

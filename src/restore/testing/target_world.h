@@ -89,6 +89,10 @@ class World {
         {repository::Label::make(at(started), type), Error(ErrorKind::corrupt, "damaged manifest")});
     return *this;
   }
+  World& went_back(std::string why) {
+    backups_.went_back = Error(ErrorKind::refused, std::move(why));
+    return *this;
+  }
   World& zone(std::string_view name) {
     zone_ = MUST(TimeZone::find(name));
     return *this;
@@ -195,6 +199,18 @@ inline World a_day() {
             CommitPoint{at("2024-03-15T12:00:00Z"), lsn(23, 1040)});
   world.log("2024-03-15T20:30:00Z", 1, lsn(24), lsn(41), "2024-03-15T20:30:10Z",
             CommitPoint{at("2024-03-15T20:00:00Z"), lsn(31, 1040)});
+  return world;
+}
+
+/// Segments 20 and 21 never arrived; a new full follows at 10:00.
+inline World with_gap() {
+  World world;
+  world.segments(1, 10, 19).segments(1, 22, 40);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
+  world.backup(BackupType::full, "2024-03-15T10:00:00Z", "2024-03-15T10:05:00Z", {TimelineId{1}, lsn(25, 40)},
+               lsn(26, 300));
+  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(30, 1000), "2024-03-15T12:00:00Z");
   return world;
 }
 

@@ -1,0 +1,122 @@
+#include <gmock/gmock.h>
+
+#include "base/condition.h"
+#include "base/testing.h"
+#include "restore/testing/target_world.h"
+
+namespace spendsync::restore {
+namespace {
+
+using testing::HasSubstr;
+
+const RequestWords kLatest{.latest = true};
+const RequestWords kWhatIsThere{.latest = true, .up_to_what_is_there = true};
+
+/// A full at midnight whose WAL goes on with segments 10 to `last`, a commit in segment 15 and one in 18.
+World world_up_to(uint64_t last) {
+  World world;
+  world.segments(1, 10, last);
+  world.backup(BackupType::full, "2024-03-15T00:00:00Z", "2024-03-15T00:05:00Z", {TimelineId{1}, lsn(10, 40)},
+               lsn(11, 300));
+  world.commit(1, lsn(15, 1000), "2024-03-15T03:00:00Z").commit(1, lsn(18, 1000), "2024-03-15T06:00:00Z");
+  return world;
+}
+
+void expect_refused(World& world, const std::vector<std::string>& named) {
+  auto refused = world.resolve(kLatest);
+  EXPECT_KIND(refused, ErrorKind::refused);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().condition(), Condition::latest_not_there);
+  for (const auto& name : named) EXPECT_THAT(refused.error().message(), HasSubstr(name));
+  EXPECT_THAT(refused.error().hint(), HasSubstr("--up-to-what-is-there"));
+}
+
+TEST(LatestTarget, IsTheEndOfWal) {
+  auto target = MUST(a_day().resolve(kLatest));
+  EXPECT_EQ(target.recovery.kind, RecoveryTarget::Kind::end_of_wal);
+  EXPECT_EQ(target.limit, lsn(41));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T20:00:00Z"));
+  EXPECT_EQ(target.reached, at("2024-03-15T20:30:10Z"));
+  EXPECT_TRUE(target.warnings.empty());
+  EXPECT_TRUE(MUST(a_day().resolve(kWhatIsThere)).warnings.empty());
+}
+
+TEST(LatestTarget, IsRefusedWhereASegmentKeepsItFromGoingOn) {
+  World world = world_up_to(16);
+  world.segments(1, 18, 40);
+  expect_refused(world, {"000000010000000000000011 is missing", "2024-03-15T03:00:00Z"});
+  auto target = MUST(world.resolve(kWhatIsThere));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T03:00:00Z"));
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("000000010000000000000011 is missing"));
+}
+
+TEST(LatestTarget, IsRefusedWhereALogRecordStatesMoreThanIsThere) {
+  World world = world_up_to(16);
+  world.log("2024-03-15T07:00:00Z", 1, lsn(10), lsn(20), "2024-03-15T07:00:10Z");
+  expect_refused(world, {"20240315T070000Z-transaction_logs", "000000010000000000000011 is not there"});
+  auto target = MUST(world.resolve(kWhatIsThere));
+  EXPECT_EQ(target.limit, lsn(17));
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("000000010000000000000011"));
+}
+
+TEST(LatestTarget, IsRefusedWhereALogRecordEndsInASegmentOfWhichAPartIsThere) {
+  World world = world_up_to(16);
+  world.log("2024-03-15T07:00:00Z", 1, lsn(10), lsn(17, 5000), "2024-03-15T07:00:10Z");
+  expect_refused(world, {"000000010000000000000011 is not there"});
+}
+
+TEST(LatestTarget, IsRefusedWhereNothingLeadsToATimelineThatARecordStates) {
+  World world = world_up_to(16);
+  world.log("2024-03-15T07:00:00Z", 2, lsn(15), lsn(20), "2024-03-15T07:00:10Z");
+  expect_refused(world, {"timeline 2", "00000002.history"});  // neither its WAL nor its history
+  world.segments(2, 15, 19);                                  // its WAL without its history
+  expect_refused(world, {"timeline 2", "00000002.history"});
+  world.fork(2, 1, lsn(15, 5000));
+  auto target = MUST(world.resolve(kLatest));
+  EXPECT_EQ(target.recovery.timeline, TimelineId{2});
+}
+
+TEST(LatestTarget, IsRefusedWhereARecordStatesATimelineAfterTheNewestThatIsThere) {
+  World world = world_up_to(16);
+  world.fork(2, 1, lsn(15, 5000)).segments(2, 15, 19);
+  world.log("2024-03-15T07:00:00Z", 3, lsn(19), lsn(20), "2024-03-15T07:00:10Z");
+  expect_refused(world, {"timeline 3", "00000003.history"});
+}
+
+TEST(LatestTarget, IsRefusedWhereTheRepositoryWentBack) {
+  World world = a_day();
+  world.went_back("this host has seen record 9");
+  expect_refused(world, {"this host has seen record 9", "2024-03-15T20:30:10Z"});
+  EXPECT_THAT(MUST(world.resolve(kWhatIsThere)).warnings[0], HasSubstr("record 9"));
+  auto day = MUST(world.resolve({.type = "full", .date = "20240315"}));  // asked for by name: told, and done
+  ASSERT_EQ(day.warnings.size(), 1u);
+  EXPECT_THAT(day.warnings[0], HasSubstr("record 9"));
+}
+
+TEST(LatestTarget, BeginsBehindAGapThatALaterBackupCloses) {
+  auto target = MUST(with_gap().resolve(kLatest));
+  EXPECT_EQ(target.backup.label.text(), "20240315T100000Z-full");
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T12:00:00Z"));
+}
+
+// What was recovered to an earlier moment has left the rest of its old timeline behind, with its records.
+TEST(LatestTarget, IsNotKeptBackByABranchThatWasLeftBehind) {
+  World world = world_up_to(18);
+  world.log("2024-03-15T07:00:00Z", 1, lsn(10), lsn(25), "2024-03-15T07:00:10Z");  // its end has expired
+  world.fork(2, 1, lsn(16, 5000)).segments(2, 16, 30);
+  world.commit(2, lsn(20, 1000), "2024-03-15T09:00:00Z");
+  EXPECT_EQ(MUST(world.resolve(kLatest)).recovery.timeline, TimelineId{2});
+}
+
+TEST(LatestTarget, AskedForOnATimelineOnlyThatOneCounts) {
+  World world = world_up_to(18);
+  world.fork(2, 1, lsn(16, 5000)).segments(2, 16, 17);
+  world.log("2024-03-15T09:00:00Z", 2, lsn(16), lsn(30), "2024-03-15T09:00:10Z");
+  expect_refused(world, {"timeline 2"});
+  EXPECT_EQ(MUST(world.resolve({.latest = true, .target_timeline = 1})).recovery.timeline, TimelineId{1});
+}
+
+}  // namespace
+}  // namespace spendsync::restore
