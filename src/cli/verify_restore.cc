@@ -42,7 +42,7 @@ std::string verdict_of(const RestoreProof& proof) {
 std::string result_of(const ProofCheck& check) {
   const auto counts = fmt::format("{} {} checked, {} finding(s)", check.checked, check.unit, check.findings_total);
   if (check.state == ProofCheck::State::not_needed) return "not needed: " + check.why;
-  if (check.state == ProofCheck::State::done) return counts;
+  if (check.state == ProofCheck::State::done) return counts + (check.why.empty() ? "" : "; " + check.why);
   return "NOT CHECKED: " + check.why + (check.findings_total == 0 ? std::string() : "; " + counts);
 }
 
@@ -60,8 +60,8 @@ void print_findings(const Output& output, const ProofCheck& check) {
 
 void print(const Output& output, const RestoreProof& proof) {
   output.line(verdict_of(proof));
-  output.line(fmt::format("  {:<13} {}", "as of", proof.target));
-  for (const auto& check : proof.checks) output.line(fmt::format("  {:<13} {}", check.name, result_of(check)));
+  output.line(fmt::format("  {:<14} {}", "as of", proof.target));
+  for (const auto& check : proof.checks) output.line(fmt::format("  {:<14} {}", check.name, result_of(check)));
   for (const auto& check : proof.checks) print_findings(output, check);
   if (proof.sound) return;
   output.line(proof.in_source() == proof.findings_total()

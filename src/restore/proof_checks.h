@@ -53,6 +53,11 @@ Result<void> name_failed_pages(const RecoveredCluster& cluster, const ChecksumRe
 /// Requires: started.
 Result<ProofCheck> run_pg_amcheck(const RecoveredCluster& cluster, const SourceDamage& source, unsigned jobs,
                                   std::stop_token stop);
+/// Opens every database that takes connections; the file of each relation must be there, with all parts before its
+/// last one. Names in `why` the databases that take no connections. Requires: started.
+Result<ProofCheck> check_relation_files(const RecoveredCluster& cluster, std::stop_token stop);
+/// Of the names in one directory: the first missing part of each relation file of which a later part is there.
+std::vector<std::string> missing_segments(const std::vector<std::string>& names);
 Result<ProofCheck> check_visibility_maps(const RecoveredCluster& cluster, const SourceDamage& source,
                                          std::stop_token stop);
 

@@ -112,5 +112,14 @@ TEST(SourceDamage, IsTheBlockThatWasRecordedAndNoOther) {
   EXPECT_FALSE(source.is_told_in("invalid page in block 3 of relation base/5/163840"));
 }
 
+TEST(MissingSegments, NamesThePartWithoutWhichLaterOnesAreThere) {
+  EXPECT_EQ(missing_segments({"16384", "16384.1", "16384.2", "16384_fsm", "16384_vm", "PG_VERSION", "pg_filenode.map"}),
+            std::vector<std::string>{});
+  EXPECT_EQ(missing_segments({"16384", "16384.2", "16384.3"}), std::vector<std::string>{"16384.1"});
+  EXPECT_EQ(missing_segments({"16385_fsm.1", "16385", "17"}), std::vector<std::string>{"16385_fsm"});
+  EXPECT_EQ(missing_segments({"16386", "16386.10", "16386.1"}), std::vector<std::string>{"16386.2"});
+  EXPECT_EQ(missing_segments({"t3_16390", "16387.x", "16388."}), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace spendsync::restore

@@ -127,9 +127,18 @@ Result<Connection> RecoveredCluster::connect(const std::string& database, std::s
 }
 
 Result<std::vector<std::string>> RecoveredCluster::databases(std::stop_token stop) const {
+  return list_databases("datallowconn", std::move(stop));
+}
+
+Result<std::vector<std::string>> RecoveredCluster::databases_without_connections(std::stop_token stop) const {
+  return list_databases("not datallowconn", std::move(stop));
+}
+
+Result<std::vector<std::string>> RecoveredCluster::list_databases(const std::string& condition,
+                                                                  std::stop_token stop) const {
   auto connection = TRY(connect(maintenance_database_, stop));
   auto rows =
-      TRY(connection.query("select datname from pg_catalog.pg_database where datallowconn order by 1", {}, stop));
+      TRY(connection.query("select datname from pg_catalog.pg_database where " + condition + " order by 1", {}, stop));
   std::vector<std::string> names;
   for (auto& row : rows.rows) names.push_back(row.front().value_or(""));
   return names;

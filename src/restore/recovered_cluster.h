@@ -32,6 +32,7 @@ class RecoveredCluster {
   Result<postgres::Connection> connect(const std::string& database, std::stop_token stop) const;
   /// Databases that take connections, by name. Requires: started.
   Result<std::vector<std::string>> databases(std::stop_token stop) const;
+  Result<std::vector<std::string>> databases_without_connections(std::stop_token stop) const;
 
   const std::string& data_directory() const { return data_directory_; }
   const std::string& bin_directory() const { return bin_directory_; }
@@ -48,6 +49,7 @@ class RecoveredCluster {
         backup_(std::move(backup)),
         bin_directory_(std::move(bin_directory)) {}
   Result<postgres::ServerProcess::Settings> server_settings();
+  Result<std::vector<std::string>> list_databases(const std::string& condition, std::stop_token stop) const;
   Result<std::string> find_superuser(const std::vector<std::string>& known_roles, std::stop_token stop) const;
 
   std::string data_directory_;

@@ -81,6 +81,9 @@ Result<RestoreProof> prove(RecoveredCluster& cluster, const ProofSettings& setti
   for (const auto& what : cluster.report().unusable) {
     proof.checks.push_back(undone("databases", ProofCheck::State::not_done, what));
   }
+  progress.begin_phase("relation files", 0);
+  auto files = TRY(check_relation_files(cluster, stop));
+  proof.checks.push_back(std::move(files));
   progress.begin_phase("pg_amcheck", 0);
   auto amcheck = TRY(run_pg_amcheck(cluster, source, settings.jobs, stop));
   proof.checks.push_back(std::move(amcheck));

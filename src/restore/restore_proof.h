@@ -19,7 +19,7 @@ struct ProofFinding {
 struct ProofCheck {
   static constexpr size_t kFindingsKept = 100;
   enum class State {
-    done,
+    done,        // `why`: what was left out, where something was
     not_needed,  // `why`: data checksums are off
     not_done     // `why`: the tool is missing, or failed for another reason than damage
   };
@@ -56,9 +56,9 @@ struct ProofSettings {
   std::vector<std::string> known_roles;  // see RecoveredCluster::start
 };
 
-/// pg_checksums on the stopped copy; then started: pg_amcheck of all databases with heapallindexed and parent-check,
-/// and pg_visibility's checks of every table. Makes the extensions in the copy. Leaves it running. Errors: those of
-/// starting; cancelled. A check that fails is no error.
+/// pg_checksums on the stopped copy; then started: every relation's file, pg_amcheck of all databases with
+/// heapallindexed and parent-check, and pg_visibility's checks of every table. Makes the extensions in the copy. Leaves
+/// it running. Errors: those of starting; cancelled. A check that fails is no error.
 Result<RestoreProof> prove(RecoveredCluster& cluster, const ProofSettings& settings, Progress& progress,
                            std::stop_token stop);
 

@@ -71,9 +71,11 @@ TEST(VerifyRestore, ProvesAGoodBackupAndLeavesNothing) {
   const auto output = scene.verify({"--restore"});
   EXPECT_EQ(output.exit_status, 0) << output.out << output.err;
   EXPECT_THAT(output.out, HasSubstr("proven restorable: "));
-  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_checksums  [1-9][0-9]+ pages checked, 0 finding"));
-  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_amcheck    [1-9][0-9]+ relations checked, 0 finding"));
-  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_visibility [1-9][0-9]+ tables checked, 0 finding"));
+  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_checksums   [1-9][0-9]+ pages checked, 0 finding"));
+  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_amcheck     [1-9][0-9]+ relations checked, 0 finding"));
+  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_visibility  [1-9][0-9]+ tables checked, 0 finding"));
+  EXPECT_THAT(output.out, ::testing::ContainsRegex(
+                              "relation files [1-9][0-9]+ relations checked, 0 finding.*not opened: template0"));
   scene.expect_no_sandbox();
 
   const auto summary =
@@ -81,7 +83,7 @@ TEST(VerifyRestore, ProvesAGoodBackupAndLeavesNothing) {
   const auto* proofs = MUST(summary.array_of("proofs"));
   ASSERT_EQ(proofs->size(), 1u);
   EXPECT_TRUE(MUST(proofs->front().boolean("proven")));
-  EXPECT_EQ(MUST(proofs->front().array_of("checks"))->size(), 3u);
+  EXPECT_EQ(MUST(proofs->front().array_of("checks"))->size(), 4u);
 
   auto child = MUST(ChildProcess::start(
       scene.installation().command({"verify", "full", TimeZone::utc().day_of(SystemClock().now()), "--restore"})));
@@ -137,6 +139,17 @@ TEST(VerifyRestore, FindsAnIndexThatIsWrongThoughItsBytesAreAsBackedUp) {
   scene.expect_no_sandbox();
 }
 
+TEST(VerifyRestore, NamesARelationWhoseFileIsNotThere) {
+  Scene scene(false);
+  scene.server().psql("create table lonely (id int)");  // empty: no page of it could be wrong
+  const auto file = scene.server().psql("checkpoint; select pg_relation_filepath('lonely')");
+  scene.server().run({"/bin/rm", scene.server().data_directory() + "/" + file});
+  scene.installation().must_run({"backup", "full"});
+  const auto output = scene.verify({"--restore"});
+  EXPECT_EQ(output.exit_status, 8) << output.out << output.err;
+  EXPECT_THAT(output.out, HasSubstr("relation public.lonely: its file " + file + " is missing"));
+}
+
 TEST(VerifyRestore, NamesTheToolThatIsMissingAndWhatWasNotChecked) {
   Scene scene(true);
   if (!scene.has("pg_amcheck")) GTEST_SKIP() << "no contrib modules beside this server";
@@ -149,7 +162,7 @@ TEST(VerifyRestore, NamesTheToolThatIsMissingAndWhatWasNotChecked) {
   EXPECT_EQ(output.exit_status, 3) << output.out << output.err;
   EXPECT_THAT(output.out, HasSubstr("recovered, not wholly checked: "));
   EXPECT_THAT(output.out, HasSubstr("NOT CHECKED: " + tools + "/pg_amcheck is not there"));
-  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_visibility [1-9][0-9]+ tables checked"));
+  EXPECT_THAT(output.out, ::testing::ContainsRegex("pg_visibility  [1-9][0-9]+ tables checked"));
   scene.expect_no_sandbox();
 }
 
