@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/condition.h"
-
 namespace spendsync::repository {
 
 namespace {
@@ -26,8 +24,7 @@ void Findings::add_file(std::string key, std::string what, std::string file, uin
 }
 
 bool says_nothing_of_the_object(const Error& error) {
-  if (error.is(ErrorKind::exhausted)) return error.condition() != Condition::damaged;
-  return error.is(ErrorKind::cancelled) || error.is(ErrorKind::transient);
+  return error.is(ErrorKind::cancelled) || error.is(ErrorKind::transient) || error.is(ErrorKind::exhausted);
 }
 
 void Findings::count_object(uint64_t bytes) {

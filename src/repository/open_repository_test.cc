@@ -185,6 +185,24 @@ TEST(OpenRepository, NamesADamagedRepositoryObject) {
   }
 }
 
+TEST(OpenRepository, CallsAnObjectOfAnyOtherSizeDamagedAndNamesIt) {
+  SampleWorld world;
+  auto repository = world.open();
+  for (const auto& key : {repository_key(), repository->layout().identity()}) {
+    const auto whole = MUST(world.memory.get(key, 1u << 20));
+    for (size_t size : {size_t{0}, whole.size() - 1, whole.size() + 1, size_t{1} << 20}) {
+      auto damaged = whole;
+      damaged.resize(size);
+      world.memory.overwrite(key, damaged);
+      auto opened = world.try_open();
+      ASSERT_FALSE(opened.has_value()) << key.text() << " of " << size << " bytes";
+      EXPECT_EQ(opened.error().kind(), ErrorKind::corrupt) << size << " " << opened.error().message();
+      EXPECT_NE(opened.error().message().find(key.text()), std::string::npos) << opened.error().message();
+    }
+    world.memory.overwrite(key, whole);
+  }
+}
+
 TEST(OpenRepository, NoticesThatTheIdentityWasRemoved) {
   SampleWorld world;
   auto repository = world.open();
@@ -229,7 +247,7 @@ TEST(Documents, OfEverySizeComeBackWhole) {
     MUST(repository->put_document({ObjectType::history, key, content}, keys.meta));
     EXPECT_EQ(MUST(repository->get_document(ObjectType::history, key)), content);
     if (size == 0) continue;
-    EXPECT_KIND(repository->get_document(ObjectType::history, key, size - 1), ErrorKind::exhausted);
+    EXPECT_KIND(repository->get_document(ObjectType::history, key, size - 1), ErrorKind::corrupt);
   }
 }
 

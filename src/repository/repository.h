@@ -112,7 +112,7 @@ class Repository {
   /// Errors: conflict when it has other content or is of another type (a tombstone at a manifest's key).
   Result<PutOutcome> put_document(const Document& document, const crypto::DataKeyPtr& meta_key);
   /// Opens a document whole. Errors: not_found; corrupt (also when the object is of another type); those of
-  /// KeyRing::find; exhausted over `max_size` bytes.
+  /// KeyRing::find. Over `max_size` bytes it is corrupt, too.
   Result<Bytes> get_document(ObjectType type, const storage::ObjectKey& key, uint64_t max_size = kDocumentMax);
 
   /// Whether expiry has written that `key` is gone on purpose.

@@ -1,7 +1,5 @@
 #include "repository/sealed_document.h"
 
-#include "base/condition.h"
-
 namespace spendsync::repository {
 
 Result<DocumentSealer> DocumentSealer::create(const crypto::SealContext& context, const crypto::DataKeyPtr& key,
@@ -69,7 +67,7 @@ Result<Bytes> open_document(const crypto::SealContext& context, const crypto::Da
   while (!opener.ended()) {
     auto raw = TRY(opener.next());
     if (content.size() + raw.size() > max_size) {
-      return Error(ErrorKind::exhausted, "larger than expected").with_condition(Condition::damaged);
+      return Error(ErrorKind::corrupt, "larger than expected");
     }
     content.insert(content.end(), raw.begin(), raw.end());
   }

@@ -63,7 +63,7 @@ class DocumentOpener {
   Bytes raw_;
 };
 
-/// The whole content. Errors: corrupt; exhausted over `max_size` bytes.
+/// The whole content. Errors: corrupt, also over `max_size` bytes.
 Result<Bytes> open_document(const crypto::SealContext& context, const crypto::DataKeyPtr& key, ByteView bytes,
                             uint64_t max_size);
 

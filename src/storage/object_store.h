@@ -46,7 +46,7 @@ class ObjectStore {
   /// Begins an upload in pieces. `expected_size` is a hint in bytes, 0 when unknown.
   virtual Result<std::unique_ptr<ObjectUpload>> begin_upload(const ObjectKey& key, uint64_t expected_size) = 0;
 
-  /// The whole object. Errors: not_found; exhausted with Condition::damaged when it is larger than `max_size` bytes.
+  /// The whole object. Errors: not_found; corrupt when it is larger than `max_size` bytes.
   virtual Result<Bytes> get(const ObjectKey& key, uint64_t max_size) = 0;
 
   /// Fills `out` from `offset`. Errors: not_found; corrupt when the object ends before `offset + out.size()`.

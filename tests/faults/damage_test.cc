@@ -152,6 +152,8 @@ TEST_F(Damage, TruncationAndAppendixAreDetected) {
         key, [](Bytes& bytes) { bytes.clear(); }, "emptied");
     with_damage(
         key, [](Bytes& bytes) { bytes.push_back(std::byte{0}); }, "one byte added to");
+    with_damage(
+        key, [](Bytes& bytes) { bytes.resize(bytes.size() + (1u << 20)); }, "a MiB added to");
   }
 }
 

@@ -5,7 +5,6 @@
 
 #include <cerrno>
 
-#include "base/condition.h"
 #include "storage/directory/directory_listing.h"
 #include "storage/directory/directory_tree.h"
 #include "storage/directory/unnamed_file.h"
@@ -93,9 +92,8 @@ Result<std::unique_ptr<ObjectUpload>> DirectoryStore::begin_upload(const ObjectK
 Result<Bytes> DirectoryStore::get(const ObjectKey& key, uint64_t max_size) {
   auto object = TRY(open_object(*tree_, key));
   if (object.size_bytes > max_size) {
-    return Error(ErrorKind::exhausted, "object " + path_of(*tree_, key) + " has " + std::to_string(object.size_bytes) +
-                                           " bytes, more than the " + std::to_string(max_size) + " expected at most")
-        .with_condition(Condition::damaged);
+    return Error(ErrorKind::corrupt, "object " + path_of(*tree_, key) + " has " + std::to_string(object.size_bytes) +
+                                         " bytes, more than the " + std::to_string(max_size) + " expected at most");
   }
   Bytes bytes(object.size_bytes);
   auto count = TRY(read_at(object.file, 0, bytes, path_of(*tree_, key)));

@@ -1,7 +1,5 @@
 #include "storage/testing/memory_store.h"
 
-#include "base/condition.h"
-
 namespace spendsync::storage {
 namespace {
 
@@ -48,8 +46,7 @@ Result<std::unique_ptr<ObjectUpload>> MemoryStore::begin_upload(const ObjectKey&
 Result<Bytes> MemoryStore::get(const ObjectKey& key, uint64_t max_size) {
   auto object = TRY(find(key));
   if (object.bytes->size() > max_size) {
-    return Error(ErrorKind::exhausted, "object " + key.text() + " is larger than " + std::to_string(max_size))
-        .with_condition(Condition::damaged);
+    return Error(ErrorKind::corrupt, "object " + key.text() + " is larger than " + std::to_string(max_size));
   }
   return *object.bytes;
 }
