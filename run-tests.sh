@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Fresh Debian 12 -> the tests pass. Installs what is needed, builds, checks and tests; works from any directory.
 #   ./run-tests.sh              every short test
+#   ./run-tests.sh unit         the unit tests alone: a minute
+#   ./run-tests.sh only REGEX   the tests whose name matches, long ones too
 #   ./run-tests.sh long         also the long ones: whole matrices of kills, damage and moments
 #   ./run-tests.sh asan-ubsan   the short tests under the address and undefined-behaviour sanitizers
 #   ./run-tests.sh tsan         the unit tests under the thread sanitizer
@@ -8,7 +10,7 @@
 #   ./run-tests.sh fuzz [N]     every parser of what others wrote: N executions each (1000000) under the sanitizers
 #   ./run-tests.sh peers [TEST]  PostgreSQL's own tests with our commands in place of cp and pg_basebackup (tests/peers/)
 #   ./run-tests.sh tidy         clang-tidy over src/
-# Ends with the summary of ctest and its exit code.
+# Ends with the summary of ctest (the time by label is part of it) and its exit code.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname -- "$(readlink -f -- "$0")")"
@@ -20,6 +22,17 @@ main() {
       build tests
       check_faults tests
       run_tests tests --label-exclude long
+      ;;
+    unit)
+      prepare
+      build tests unit_tests
+      run_tests tests --label-regex unit
+      ;;
+    only)
+      [ "$#" -eq 2 ] || usage
+      export SSB_TESTS=long
+      build tests
+      run_tests tests --tests-regex "$2"
       ;;
     long)
       prepare
@@ -63,10 +76,14 @@ main() {
       run_tidy
       ;;
     *)
-      sed -n '2,/^# Ends/s/^# \?//p' "$0" >&2
-      exit 2
+      usage
       ;;
   esac
+}
+
+usage() {
+  sed -n '2,/^# Ends/s/^# \?//p' "$0" >&2
+  exit 2
 }
 
 prepare() {
@@ -82,6 +99,7 @@ prepare() {
 build() {
   step "build ($1)"
   cmake --preset "$1" >/dev/null
+  ln -sfn "build/$1/compile_commands.json" compile_commands.json  # for editors and clangd
   cmake --build --preset "$1" --parallel "$(nproc)" ${2:+--target "$2"}
 }
 
@@ -89,7 +107,7 @@ run_tests() {
   local preset=$1
   shift
   step "tests ($preset)"
-  ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error --output-junit results.xml "$@"
+  ctest --test-dir "build/$preset" --parallel "$(nproc)" --output-on-failure --no-tests=error --output-junit results.xml "$@"
 }
 
 # Every fault of the list has its tests, and docs/operations/faults.md names them.

@@ -36,7 +36,7 @@ function(ssb_folder name)
 endfunction()
 
 # ssb_test(<name> SOURCES ... DEPENDS ... LABEL <ctest label> [TIMEOUT s])
-#   One GoogleTest program, one ctest entry a test case. Tests see the headers of src/ and tests/.
+#   One GoogleTest program, one ctest entry a test case; the target <label>_tests builds all of that label. Tests see the headers of src/ and tests/.
 function(ssb_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -48,6 +48,10 @@ function(ssb_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ssb_flags GTest::gmock GTest::gtest GTest::gtest_main)
   target_precompile_headers(${name} PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
+  if(NOT TARGET ${ARG_LABEL}_tests)
+    add_custom_target(${ARG_LABEL}_tests)
+  endif()
+  add_dependencies(${ARG_LABEL}_tests ${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()

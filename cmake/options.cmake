@@ -6,6 +6,7 @@ set(SSB_SANITIZE "" CACHE STRING "value for -fsanitize=")
 
 # Forced: project() has put its own values, empty for Tests, into the cache already.
 set(CMAKE_CXX_FLAGS_TESTS "-O1 -g1" CACHE STRING "flags of the Tests configuration" FORCE)
+set(CMAKE_CXX_FLAGS_DEBUG "-Og -g3" CACHE STRING "flags of the Debug configuration" FORCE)
 set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1 -DNDEBUG" CACHE STRING "flags of the Release configuration" FORCE)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
