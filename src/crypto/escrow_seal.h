@@ -1,4 +1,4 @@
-// How an escrow key seals 32 bytes (docs/format/keys.md, "escrow"). Internal to this folder; keys are EVP_PKEY.
+// How an escrow key seals 32 bytes (docs/format/keys.md, "escrow"). Keys are EVP_PKEY. Inside this folder only.
 #pragma once
 
 #include "base/clock.h"

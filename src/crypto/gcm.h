@@ -1,4 +1,5 @@
-// AES-256-GCM, the one cipher of the repository (OpenSSL EVP). Internal to this folder: others seal streams.
+// AES-256-GCM, the one cipher of the repository (OpenSSL EVP). Others seal streams.
+// Inside this folder only.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Files that hold secrets: who may own them and what mode they may have. Internal to this folder and to cli/.
+// Files that hold secrets: who may own them and what mode they may have. Inside this folder and cli/ only.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Text that the server sent, as typed values. Inside this folder only.
+// Text that the server sent, as typed values.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Collects what verify finds, from several threads. For this folder only.
+// Collects what verify finds, from several threads. Inside this folder only.
 #pragma once
 
 #include <atomic>

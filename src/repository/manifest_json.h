@@ -1,4 +1,4 @@
-// The frames of a manifest as JSON (docs/format/manifest.md). For this folder only.
+// The frames of a manifest as JSON (docs/format/manifest.md). Inside this folder only.
 #pragma once
 
 #include "base/json.h"

@@ -1,4 +1,4 @@
-// The sealed index and the trailer at the end of every pack (docs/format/packs.md). For this folder only.
+// The sealed index and the trailer at the end of every pack (docs/format/packs.md). Inside this folder only.
 #pragma once
 
 #include "crypto/digest.h"

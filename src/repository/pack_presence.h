@@ -1,4 +1,4 @@
-// Whether the packs of a backup are all there. For this folder only.
+// Whether the packs of a backup are all there. Inside this folder only.
 #pragma once
 
 #include <stop_token>

@@ -1,4 +1,4 @@
-// Where full packs go: a bounded queue and the threads that finish them. For this folder only.
+// Where full packs go: a bounded queue and the threads that finish them. Inside this folder only.
 #pragma once
 
 #include <mutex>

@@ -1,4 +1,4 @@
-// Reads whole packs and proves every byte of them. For this folder only.
+// Reads whole packs and proves every byte of them. Inside this folder only.
 #pragma once
 
 #include "crypto/sealed_stream.h"

@@ -1,4 +1,4 @@
-// The spelling of our values in JSON (docs/format/README.md, "Conventions"). For this folder only.
+// The spelling of our values in JSON (docs/format/README.md, "Conventions"). Inside this folder only.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// Sealed documents: one stream in an object of its own (docs/format/sealing.md, last paragraph). For this folder only.
+// Sealed documents: one stream in an object of its own (docs/format/sealing.md, last paragraph). Inside this folder
+// only.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// What interrupted runs of a label have sent already, found again by content. For this folder only.
+// What interrupted runs of a label have sent already, found again by content. Inside this folder only.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// A logical stream: bytes cut into frames of 1 MiB in meta packs (docs/format/manifest.md). For this folder only.
+// A logical stream: bytes cut into frames of 1 MiB in meta packs (docs/format/manifest.md). Inside this folder only.
 #pragma once
 
 #include "repository/frame_writer.h"

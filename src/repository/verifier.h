@@ -1,4 +1,4 @@
-// The steps of verify_objects.h. For this folder only.
+// The steps of verify_objects.h. Inside this folder only.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// Which backups stay. For this folder only.
+// Which backups stay. Inside this folder only.
 #pragma once
 
 #include <functional>

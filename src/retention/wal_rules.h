@@ -1,4 +1,4 @@
-// Which write-ahead log stays, and how far it reaches. For this folder only.
+// Which write-ahead log stays, and how far it reaches. Inside this folder only.
 #pragma once
 
 #include "retention/backup_rules.h"

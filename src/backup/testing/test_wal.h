@@ -1,4 +1,4 @@
-// A repository with segments of 1 MiB, and WAL to put into it. For tests of this folder only.
+// A repository with segments of 1 MiB, and WAL to put into it.
 #pragma once
 
 #include "backup/testing/test_repository.h"
