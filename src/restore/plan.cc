@@ -208,6 +208,7 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
   plan.existing = settings.existing;
   plan.in_place = settings.in_place;
   plan.paths = settings.paths;
+  plan.original = settings.original;
   plan.cluster = repository.layout().path().cluster;
   plan.system_identifier = repository.identity().system_identifier;
   plan.repository = repository.store().description();

@@ -50,7 +50,8 @@ struct RestorePlan {
   bool in_place = false;
   std::string cluster;
   SystemIdentifier system_identifier;
-  std::string repository;  // where it is
+  std::string repository;               // where it is
+  std::optional<std::string> original;  // the data directory of the server, as configured
   RestorePaths paths;
   std::vector<PlannedTablespace> tablespaces;
   std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid
@@ -75,9 +76,10 @@ struct PlanSettings {
   Ending ending = Ending::stopped;
   std::vector<TablespaceMapping> tablespaces = {};
   Existing existing = Existing::refused;
-  bool in_place = false;          // at the original place, with tablespaces where they lay
-  std::string aside = {};         // see WalPlan::aside
-  std::string asked_target = {};  // empty: a default place, which is named after the time
+  bool in_place = false;                     // at the original place, with tablespaces where they lay
+  std::string aside = {};                    // see WalPlan::aside
+  std::string asked_target = {};             // empty: a default place, which is named after the time
+  std::optional<std::string> original = {};  // see RestorePlan
 };
 
 /// Measures space but changes nothing. Errors: those of reading and of place_tablespaces; never for want of space (see

@@ -138,8 +138,9 @@ class Execution {
             .plan_id = plan_.resume_id,
             .database = plan_.restores_database(),
             .group_access = group_access,
-            .tablespaces = tablespaces(false),
-            .chosen_tablespaces = tablespaces(true),
+            .tablespaces = original_places(),
+            .chosen_tablespaces = chosen_tablespaces(),
+            .original_tablespaces = original_tablespaces(),
             .rewrite = plan_.existing == Existing::rewritten,
             .system_identifier = plan_.system_identifier};
   }
@@ -151,12 +152,24 @@ class Execution {
     return target;
   }
 
-  std::vector<std::string> tablespaces(bool chosen) const {
+  std::vector<std::string> original_places() const {
     std::vector<std::string> paths;
     for (const auto& tablespace : plan_.tablespaces) {
-      if (tablespace.chosen == chosen && (chosen || plan_.in_place)) paths.push_back(tablespace.location);
+      if (!tablespace.chosen && plan_.in_place) paths.push_back(tablespace.location);
     }
     return paths;
+  }
+
+  std::vector<PlannedTablespace> chosen_tablespaces() const {
+    std::vector<PlannedTablespace> chosen;
+    std::ranges::copy_if(plan_.tablespaces, std::back_inserter(chosen), &PlannedTablespace::chosen);
+    return chosen;
+  }
+
+  OriginalTablespaces original_tablespaces() const {
+    OriginalTablespaces original{{}, plan_.original};
+    for (const auto& tablespace : plan_.tablespaces) original.locations.push_back(tablespace.source);
+    return original;
   }
 
   Result<void> restore_files(const TargetDirectory& target) {
@@ -315,6 +328,7 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   auto target = TRY(resolution.resolve(request));
   PlanSettings planning{RestorePaths::of("/"), request.scope,     request.ending, settings.tablespaces,
                         settings.existing,     settings.in_place, settings.aside};
+  planning.original = settings.original;
   if (settings.target) {
     auto path = TRY(normalize_target(*settings.target));
     TRY(check_not_original(path, settings));

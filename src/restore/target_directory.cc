@@ -132,17 +132,25 @@ Result<void> TargetDirectory::check_tablespaces() const {
   for (const auto& path : settings_.tablespaces) TRY(check_directory(path));
   auto marker = parse_marker(marker_path());
   bool filled_by_this_plan = marker && marker->plan_id == settings_.plan_id;
-  for (const auto& path : settings_.chosen_tablespaces) {
-    bool there = TRY(check_directory(path));
-    if (!there || filled_by_this_plan) continue;
-    auto names = TRY(list_directory(path));
-    if (names.empty()) continue;
-    return Error(ErrorKind::refused, fmt::format("{} is not empty (it holds {})", path, names.front()))
-        .with_hint(
-            "a tablespace goes to a directory that is empty or does not exist: choose one with --tablespace "
-            "OLD=NEW");
+  for (const auto& tablespace : settings_.chosen_tablespaces) {
+    bool there = TRY(check_directory(tablespace.location));
+    if (there && !filled_by_this_plan) TRY(check_chosen_tablespace(tablespace));
   }
   return {};
+}
+
+Result<void> TargetDirectory::check_chosen_tablespace(const PlannedTablespace& tablespace) const {
+  const auto& path = tablespace.location;
+  auto names = TRY(list_directory(path));
+  if (names.empty()) return {};
+  if (settings_.rewrite) {
+    bool own = TRY(is_own_tablespace(settings_.paths.data, tablespace, settings_.original_tablespaces));
+    if (own) return {};
+  }
+  return Error(ErrorKind::refused, fmt::format("{} is not empty (it holds {})", path, names.front()))
+      .with_hint(
+          "a tablespace goes to a directory that is empty or does not exist: choose one with --tablespace "
+          "OLD=NEW");
 }
 
 /// What --delta may rewrite.

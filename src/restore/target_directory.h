@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "restore/own_tablespaces.h"
 #include "restore/plan.h"
 
 namespace spendsync::restore {
@@ -19,8 +20,9 @@ class TargetDirectory {
     bool group_access = false;
     std::vector<std::string> tablespaces = {};  // where they lay, in place: whatever they hold
     /// Where the operator wants them: empty or not there, unless an unfinished restore of this very plan filled them.
-    /// Also where the data directory is rewritten: links of a copied directory may lead to the original's tablespaces.
-    std::vector<std::string> chosen_tablespaces = {};
+    /// Where the data directory is rewritten, its own tablespaces too (see is_own_tablespace).
+    std::vector<PlannedTablespace> chosen_tablespaces = {};
+    OriginalTablespaces original_tablespaces = {};
     bool rewrite = false;  // --delta: the data directory of this cluster is taken over with what it holds
     SystemIdentifier system_identifier = {};
   };
@@ -54,6 +56,7 @@ class TargetDirectory {
   Result<void> read_marker();
   Result<void> write_marker();
   Result<void> check_tablespaces() const;
+  Result<void> check_chosen_tablespace(const PlannedTablespace& tablespace) const;
   Result<void> check_data_directory() const;
   Result<void> check_stopped() const;
   Result<void> check_unmarked() const;

@@ -136,7 +136,7 @@ TEST_F(TargetDirectoryTest, NeverTakesAChosenTablespaceThatHoldsSomethingOfOther
   auto with = [&](const std::string& plan, bool rewrite) {
     return TargetDirectory::claim({.paths = RestorePaths::of(data()),
                                    .plan_id = plan,
-                                   .chosen_tablespaces = {place},
+                                   .chosen_tablespaces = {{16500, "/old", place, true}},
                                    .rewrite = rewrite,
                                    .system_identifier = backup::TestRepository::kSystem},
                                   log_, {});
@@ -156,6 +156,28 @@ TEST_F(TargetDirectoryTest, NeverTakesAChosenTablespaceThatHoldsSomethingOfOther
   MUST(make_directories(place + "/PG_15_202209061", 0700));  // what that one wrote before it was killed
   EXPECT_KIND(with("plan-b", true), ErrorKind::refused);
   EXPECT_OK(with("plan-a", true));
+}
+
+TEST_F(TargetDirectoryTest, RewritesAChosenTablespaceThatItsOwnLinkLeadsTo) {
+  const auto place = directory_.path() + "/place";
+  auto rewrite = [&](const std::string& original) {
+    return TargetDirectory::claim({.paths = RestorePaths::of(data()),
+                                   .plan_id = "plan-a",
+                                   .chosen_tablespaces = {{16500, original, place, true}},
+                                   .original_tablespaces = {{original}, std::nullopt},
+                                   .rewrite = true,
+                                   .system_identifier = backup::TestRepository::kSystem},
+                                  log_, {});
+  };
+  MUST(make_directories(place + "/PG_15_202209061", 0700));
+  MUST(make_directories(data() + "/global", 0700));
+  MUST(make_directories(data() + "/pg_tblspc", 0700));
+  put("/PG_VERSION");
+  MUST(replace_file(data() + "/global/pg_control", synthetic_control_file(), 0600));
+  EXPECT_KIND(rewrite("/old"), ErrorKind::refused);
+  ASSERT_EQ(::symlink(place.c_str(), (data() + "/pg_tblspc/16500").c_str()), 0);
+  EXPECT_KIND(rewrite(place), ErrorKind::refused);  // a copied directory, whose links lead to the original's
+  ASSERT_OK(MUST(rewrite("/old")).finish());
 }
 
 TEST_F(TargetDirectoryTest, ATornMarkerAloneIsNoHindrance) {

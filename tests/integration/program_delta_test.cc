@@ -101,6 +101,31 @@ TEST_F(ProgramDelta, LeavesTheOriginalsTablespaceAlone) {
   EXPECT_TRUE(exists(server_.data_directory() + "/" + server_.psql("select pg_relation_filepath('later')")));
 }
 
+TEST_F(ProgramDelta, RewritesTheTablespacesThatItWasGivenBefore) {
+  const auto place = server_.make_directory("fast");
+  server_.psql("create tablespace fast location '" + place + "'");
+  server_.psql("create table t tablespace fast as select generate_series(1, 2000) as n");
+  installation_.must_run({"backup", "full"});
+  const auto moved = target("moved");
+  std::vector<std::string> words{"restore",  "full",         today(),        "--no-start",
+                                 "--target", target("copy"), "--tablespace", place + "=" + moved};
+  installation_.must_run(words);
+  words.emplace_back("--delta");
+  const auto report = installation_.must_summarize(words);
+  EXPECT_LT(number(report, "written_bytes"), number(report, "bytes") / 2);
+  EXPECT_THAT(server_.run({"pg_verifybackup", target("copy")}), HasSubstr("successfully verified"));
+
+  // A copy of the server's directory has links to the server's tablespaces.
+  shell(fmt::format("cp -a {} {} && rm {}/postmaster.pid", server_.data_directory(), target("twin"), target("twin")));
+  server_.psql("create table later tablespace fast as select 1 as n");
+  server_.psql("checkpoint");
+  const auto refused = installation_.run({"restore", "full", today(), "--no-start", "--delta", "--target",
+                                          target("twin"), "--tablespace", place + "=" + place});
+  EXPECT_EQ(refused.exit_status, 4) << refused.out << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("is not empty"));
+  EXPECT_TRUE(exists(server_.data_directory() + "/" + server_.psql("select pg_relation_filepath('later')")));
+}
+
 TEST_F(ProgramDelta, AKilledRestoreIsTakenUpWithWhatItHadWritten) {
   server_.psql("create table t as select generate_series(1, 1500000) as n");
   const auto relation = server_.psql("select pg_relation_filepath('t')");
