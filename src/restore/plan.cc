@@ -10,6 +10,7 @@
 
 #include "base/condition.h"
 #include "base/file.h"
+#include "postgres/control_file.h"
 #include "repository/backup_reader.h"
 
 namespace spendsync::restore {
@@ -170,9 +171,19 @@ uint64_t captured_bytes(const repository::ManifestSummary& summary) {
   return bytes;
 }
 
+/// A repository of the same name and key may be another server's. Nothing where there is no pg_control to compare with.
+std::optional<std::string> of_another_server(const RestorePlan& plan) {
+  if (!plan.original) return std::nullopt;
+  auto found = postgres::read_control_file(*plan.original);
+  if (!found || found->control.system_identifier == plan.system_identifier) return std::nullopt;
+  return fmt::format("this is a backup of another server: {}, which is configured, has the system identifier {}",
+                     *plan.original, found->control.system_identifier.to_string());
+}
+
 void add_warnings(RestorePlan& plan) {
   const auto& backup = plan.target.backup;
   plan.warnings = plan.target.warnings;
+  if (auto other = of_another_server(plan)) plan.warnings.push_back(*std::move(other));
   for (const auto& reason : backup.incomplete) plan.warnings.push_back("the backup is incomplete: " + reason);
   if (backup.page_failures != 0 && plan.restores_database()) {
     plan.warnings.push_back(fmt::format(

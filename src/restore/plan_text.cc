@@ -96,6 +96,8 @@ std::vector<std::string> to_lines(const RestorePlan& plan, const TimeZone& zone)
                               plan.repository));
   lines.push_back(fact("backup", fmt::format("{}, ended {}", backup.label.text(), with_local(backup.stopped, zone))));
   if (backup.parent) lines.push_back(fact("based on", backup.parent->text()));
+  lines.push_back(
+      fact("of server", fmt::format("{}, PostgreSQL {}", plan.system_identifier.to_string(), backup.server_version)));
   if (plan.restores_database()) add_database_lines(plan, zone, lines);
   const char* kept = backup.parent ? ", and from the full what has not changed since" : "";
   lines.push_back(fact("fetch", format_bytes(plan.fetch_bytes) + kept));
@@ -142,6 +144,7 @@ Json to_json(const RestorePlan& plan, const TimeZone& zone) {
                                                     : "files")
       .set("cluster", plan.cluster)
       .set("system_identifier", plan.system_identifier.to_string())
+      .set("server_version", backup.server_version)
       .set("repository", plan.repository)
       .set("backup", backup.label.text())
       .set("parent", backup.parent ? Json(backup.parent->text()) : Json())

@@ -7,8 +7,8 @@
 
 namespace spendsync::restore {
 
-/// global/pg_control as initdb of PostgreSQL 15 makes it, for the test repository's cluster.
-inline Bytes synthetic_control_file() {
+/// global/pg_control as initdb of PostgreSQL 15 makes it, for the test repository's cluster or another.
+inline Bytes synthetic_control_file(SystemIdentifier system = backup::TestRepository::kSystem) {
   auto bytes = MUST(
       from_hex("65331b713241046b1405000025770d0c01000000000000003341046b00000000b029750100000000b0297501000000000100"
                "0000010000000100000001000000d402000000000000053500000100000000000000cc020000010000000100000001000000"
@@ -17,7 +17,7 @@ inline Bytes synthetic_control_file() {
                "00000000080000000000000087d63241002000000000020000200000000000014000000020000000cc070000000800000100"
                "000001000000e5dae05a2bf5c7315ea5b1fb8c4a1a08b23011e96660c10db3c23b99a0d2926c0263ed6100000000"));
   constexpr size_t kCrcOffset = 288;  // offsetof(ControlFileData, crc) in versions 13 to 17
-  uint64_t identifier = backup::TestRepository::kSystem.value;
+  uint64_t identifier = system.value;
   std::memcpy(bytes.data(), &identifier, sizeof identifier);
   uint32_t crc = crc32c(0, ByteView(bytes).first(kCrcOffset));
   std::memcpy(bytes.data() + kCrcOffset, &crc, sizeof crc);
