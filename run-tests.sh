@@ -91,8 +91,10 @@ prepare() {
   tools/install-packages "$@"
   step "who includes whom, and how it looks"
   tools/check_layers --self-test
+  tools/check_rules --self-test
   tools/fault_table --self-test
   tools/check_layers
+  tools/check_rules
   tools/check_format
 }
 
