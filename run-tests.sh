@@ -91,10 +91,10 @@ prepare() {
   tools/install-packages "$@"
   step "who includes whom, and how it looks"
   tools/check_layers --self-test
-  tools/check_rules --self-test
+  tools/check_pages --self-test
   tools/fault_table --self-test
   tools/check_layers
-  tools/check_rules
+  tools/check_pages
   tools/check_format
 }
 
