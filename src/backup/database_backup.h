@@ -11,11 +11,11 @@
 
 #include "backup/captured_files.h"
 #include "backup/file_copier.h"
-#include "backup/wal_delivery.h"
 #include "base/progress.h"
 #include "postgres/backup_session.h"
 #include "postgres/connection.h"
 #include "repository/repository.h"
+#include "wal/delivery.h"
 
 namespace spendsync::backup {
 
@@ -46,7 +46,7 @@ struct DatabaseBackupReport {
   bool data_checksums = false;
   uint64_t page_failures = 0;  // pages
   std::vector<repository::PageFailures> page_failure_files;
-  DeliveryPath wal_delivery = DeliveryPath::nothing_needed;
+  wal::DeliveryPath wal_delivery = wal::DeliveryPath::nothing_needed;
   uint64_t wal_segments = 0;            // from start to stop, also in the backup's own packs
   std::vector<std::string> skipped;     // "path: why": special files, the tool's own
   std::vector<std::string> incomplete;  // what was asked for and is not inside; empty: complete

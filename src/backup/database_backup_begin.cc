@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "backup/changed_since.h"
 #include "backup/database_backup_steps.h"
 #include "backup/run_lock.h"
 #include "base/time.h"
 #include "postgres/sql_values.h"
+#include "wal/changes/changed_since.h"
 
 namespace spendsync::backup {
 
@@ -84,11 +84,11 @@ Result<void> DatabaseBackup::Steps::begin() {
   }
   started_ = session_->started();
   const auto& info = server_->info;
-  path_records_.emplace(PathRecordSearch::Settings{{session_->timeline(), session_->start_lsn()},
-                                                   info.wal_segment_size,
-                                                   server_->major(),
-                                                   info.system_identifier,
-                                                   info.data_directory + "/pg_wal"});
+  path_records_.emplace(wal::PathRecordSearch::Settings{{session_->timeline(), session_->start_lsn()},
+                                                        info.wal_segment_size,
+                                                        server_->major(),
+                                                        info.system_identifier,
+                                                        info.data_directory + "/pg_wal"});
   TRY(ask_wal_for_changes());
   return create_copier();
 }
@@ -101,16 +101,16 @@ Result<void> DatabaseBackup::Steps::ask_wal_for_changes() {
   if (why_not.empty()) {
     const auto& info = server_->info;
     repository::WalArchive archive(*repository_, {settings_.compression});
-    auto found = TRY(find_changes(archive,
-                                  {.from = base_.files->summary().start,
-                                   .full_stop = base_.files->summary().stop.lsn,
-                                   .until = session_->start_lsn(),
-                                   .segment_size = info.wal_segment_size,
-                                   .major_version = server_->major(),
-                                   .system_identifier = info.system_identifier,
-                                   .wal_directory = info.data_directory + "/pg_wal",
-                                   .local_bytes_max = std::max<uint64_t>(expected_bytes_, 1u << 30)},
-                                  stop_));
+    auto found = TRY(wal::find_changes(archive,
+                                       {.from = base_.files->summary().start,
+                                        .full_stop = base_.files->summary().stop.lsn,
+                                        .until = session_->start_lsn(),
+                                        .segment_size = info.wal_segment_size,
+                                        .major_version = server_->major(),
+                                        .system_identifier = info.system_identifier,
+                                        .wal_directory = info.data_directory + "/pg_wal",
+                                        .local_bytes_max = std::max<uint64_t>(expected_bytes_, 1u << 30)},
+                                       stop_));
     log().debug("change maps",
                 {{"maps", std::to_string(found.maps)}, {"segments", std::to_string(found.segments_read)}});
     changes_ = std::move(found.changes);

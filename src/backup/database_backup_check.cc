@@ -103,9 +103,9 @@ Result<void> DatabaseBackup::Steps::choose_base() {
 }
 
 Result<void> DatabaseBackup::Steps::reserve() {
-  auto reservation = TRY(reserve_slot(*control_, settings_.slot, stop_));
+  auto reservation = TRY(wal::reserve_slot(*control_, settings_.slot, stop_));
   for (const auto& text : reservation.notices) notice(text);
-  auto retention = TRY(read_wal_retention(*control_, settings_.slot, server_->info.data_directory, stop_));
+  auto retention = TRY(wal::read_wal_retention(*control_, settings_.slot, server_->info.data_directory, stop_));
   for (const auto& text : retention.warnings) warn(text);
   return {};
 }

@@ -51,8 +51,8 @@ Result<bool> DatabaseBackup::Steps::is_replayable_to_stop() {
   progress().begin_phase("looking through WAL", 0);
   const auto& info = server_->info;
   if (stopped_.start.timeline != path_records_->start().timeline) {  // a standby learned of it late
-    path_records_.emplace(PathRecordSearch::Settings{stopped_.start, info.wal_segment_size, server_->major(),
-                                                     info.system_identifier, info.data_directory + "/pg_wal"});
+    path_records_.emplace(wal::PathRecordSearch::Settings{stopped_.start, info.wal_segment_size, server_->major(),
+                                                          info.system_identifier, info.data_directory + "/pg_wal"});
   }
   repository::WalArchive archive(*repository_, {settings_.compression});
   in_the_way_ = TRY(path_records_->prove(archive, stopped_.stop.lsn, stop_));

@@ -9,8 +9,8 @@
 #include "backup/captured_copy.h"
 #include "backup/database_backup.h"
 #include "backup/incremental_base.h"
-#include "backup/path_record_search.h"
 #include "backup/server_check.h"
+#include "wal/changes/path_record_search.h"
 
 namespace spendsync::backup {
 
@@ -105,7 +105,7 @@ class DatabaseBackup::Steps {
   Timestamp started_;
   postgres::BackupSession::Stopped stopped_;
   std::vector<repository::TablespaceRecord> tablespaces_;  // that the walk met
-  std::optional<PathRecordSearch> path_records_;           // since the start
+  std::optional<wal::PathRecordSearch> path_records_;      // since the start
   std::optional<postgres::PathRecord> in_the_way_;         // found by it
 };
 

@@ -4,8 +4,8 @@
 
 #include "backup/database_backup_steps.h"
 #include "backup/wal_copy.h"
-#include "backup/wal_lineage.h"
-#include "backup/wal_range.h"
+#include "wal/lineage.h"
+#include "wal/range.h"
 
 namespace spendsync::backup {
 
@@ -15,8 +15,8 @@ Result<void> DatabaseBackup::Steps::expect_same_history() {
   const auto& info = server_->info;
   if (info.in_recovery) return {};
   repository::WalArchive archive(*repository_, {});
-  WalLineage lineage({info.data_directory + "/pg_wal", info.wal_segment_size, server_->major(), info.system_identifier},
-                     archive);
+  wal::WalLineage lineage(
+      {info.data_directory + "/pg_wal", info.wal_segment_size, server_->major(), info.system_identifier}, archive);
   return lineage.expect_same_history(*control_, info.timeline, stop_);
 }
 
@@ -39,17 +39,17 @@ Result<void> DatabaseBackup::Steps::bring_wal() {
 Result<void> DatabaseBackup::Steps::look_at_logs_since_full(repository::WalArchive& archive) {
   if (!base_.files) return {};
   const auto& full = base_.files->summary();
-  auto history = TRY(load_history(archive, stopped_.stop.timeline));
-  auto ranges = follow_history(history, full.start, stopped_.stop.lsn);
+  auto history = TRY(wal::load_history(archive, stopped_.stop.timeline));
+  auto ranges = wal::follow_history(history, full.start, stopped_.stop.lsn);
   if (!ranges) {
     warn(fmt::format("the server's history does not go through {}: between it and this backup nothing can be recovered",
                      full.label.text()));
     return {};
   }
-  auto missing = TRY(missing_segments(archive, *ranges, server_->info.wal_segment_size));
+  auto missing = TRY(wal::missing_segments(archive, *ranges, server_->info.wal_segment_size));
   // On a standby the segment of the stop is not complete yet; the backup's own packs hold what is needed of it.
   auto last = SegmentName::ending_at(stopped_.stop.timeline, stopped_.stop.lsn, server_->info.wal_segment_size);
-  std::erase_if(missing, [&](const SegmentRun& run) { return run.first == last && run.last == last; });
+  std::erase_if(missing, [&](const wal::SegmentRun& run) { return run.first == last && run.last == last; });
   for (const auto& run : missing) {
     warn(
         fmt::format("WAL since {} is missing: {} segment(s) from {}; this backup does not need them, recovery to a "
@@ -63,7 +63,7 @@ Result<void> DatabaseBackup::Steps::look_at_logs_since_full(repository::WalArchi
 /// the backup's own packs hold what recovery needs. All before it is complete, and goes into the repository.
 Result<void> DatabaseBackup::Steps::deliver_wal(repository::WalArchive& archive) {
   const auto& info = server_->info;
-  WalDelivery::Settings settings;
+  wal::WalDelivery::Settings settings;
   settings.connection = settings_.connection;
   settings.slot = settings_.slot;
   settings.segment_size = info.wal_segment_size;
@@ -72,7 +72,7 @@ Result<void> DatabaseBackup::Steps::deliver_wal(repository::WalArchive& archive)
   settings.wal_directory = info.data_directory + "/pg_wal";
   settings.delivery_timeout = settings_.delivery_timeout;
   settings.change_maps = settings_.changes_from_wal;
-  WalDelivery delivery(std::move(settings), {archive, clock(), log(), progress()});
+  wal::WalDelivery delivery(std::move(settings), {archive, clock(), log(), progress()});
   auto until = stopped_.stop;
   if (info.in_recovery) {
     until.lsn.value -= until.lsn.value % info.wal_segment_size;

@@ -12,9 +12,9 @@
 #include <mutex>
 #include <variant>
 
-#include "backup/changed_since.h"
 #include "base/bounded_queue.h"
 #include "base/crc32c.h"
+#include "wal/changes/changed_since.h"
 
 namespace spendsync::backup {
 
@@ -310,7 +310,7 @@ void FileCopier::State::find_changed_blocks(const CopyFile& file, const OpenFile
   const uint64_t page_size = settings.range.pages.page_size;
   bool comparable = entry.block_hashes->block_size == page_size && entry.size % page_size == 0 &&
                     opened.size() >= entry.size && entry.bad_blocks.empty();
-  auto place = relation_of(entry.path);
+  auto place = wal::relation_of(entry.path);
   if (!comparable || !place || collaborators.changes->is_remade(*place)) return;
   auto blocks = collaborators.changes->blocks(*place);
   auto begin = file.segment * settings.blocks_per_segment;

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "backup/testing/test_pages.h"
-#include "backup/testing/test_repository.h"
 #include "storage/testing/faulty_store.h"
+#include "wal/testing/test_repository.h"
 
 namespace spendsync::backup {
 namespace {
@@ -63,14 +63,14 @@ class FileCopierTest : public ::testing::Test {
             }};
   }
 
-  using Files = std::map<std::pair<uint32_t, std::string>, TestRepository::ReadBack>;
+  using Files = std::map<std::pair<uint32_t, std::string>, wal::TestRepository::ReadBack>;
   /// Copies, commits and reads back.
   Files backup(std::vector<CopyFile> files) {
     auto run = repository_.begin(settings_.workers);
     auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
     EXPECT_OK(copier->run([&](const FileCopier::Add& add) { return feed(files, add); }, {}));
     stats_ = MUST(copier->finish());
-    auto summary = TestRepository::commit(*run);
+    auto summary = wal::TestRepository::commit(*run);
     return repository_.read_back(summary.label);
   }
   /// The error of a run that fails.
@@ -88,7 +88,7 @@ class FileCopierTest : public ::testing::Test {
   const Clock& clock() const { return repository_.clock(); }
 
   TemporaryDirectory directory_ = make_directory();
-  TestRepository repository_;
+  wal::TestRepository repository_;
   SilentProgress progress_;
   FileCopier::Settings settings_;
   CopyStats stats_;
@@ -148,7 +148,7 @@ TEST_F(FileCopierTest, HashesEveryPageOfMainForksAndOtherFilesByFrames) {
     auto size = std::min(kTestPageSize, content.size() - offset);
     expected.push_back(run->page_hasher().hash(ByteView(content).subspan(offset, size)));
   }
-  auto found = repository_.read_back(TestRepository::commit(*run).label);
+  auto found = repository_.read_back(wal::TestRepository::commit(*run).label);
   EXPECT_EQ(found.at(key("16384")).block_hashes, expected);
   const auto& other = found.at(key("16384_fsm"));
   ASSERT_TRUE(other.entry.block_hashes.has_value());
@@ -322,7 +322,7 @@ TEST_F(FileCopierTest, DoesNotBlameTheSourceForAStoreThatFails) {
   fault.kind = ErrorKind::exhausted;
   fault.persistent = true;
   store.add(fault);
-  auto run = MUST(repository::BackupRun::begin(*repository, TestRepository::run_settings(settings_.workers), {}));
+  auto run = MUST(repository::BackupRun::begin(*repository, wal::TestRepository::run_settings(settings_.workers), {}));
   auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
   auto result = copier->run(
       [&](const FileCopier::Add& add) -> Result<void> {
@@ -354,7 +354,7 @@ TEST_F(FileCopierTest, StoresContentFromMemoryAfterTheFiles) {
   entry.path = "global/pg_control";
   EXPECT_OK(copier->add_content(entry, content));
   stats_ = MUST(copier->finish());
-  auto found = repository_.read_back(TestRepository::commit(*run).label);
+  auto found = repository_.read_back(wal::TestRepository::commit(*run).label);
   EXPECT_TRUE(found.at(key("global/pg_control")).content == content);
 }
 

@@ -4,7 +4,7 @@
 
 #include "backup/file_copier.h"
 #include "backup/testing/test_pages.h"
-#include "backup/testing/test_repository.h"
+#include "wal/testing/test_repository.h"
 
 namespace spendsync::backup {
 namespace {
@@ -70,7 +70,7 @@ class IncrementalCopyTest : public ::testing::Test {
     write_files();
     auto& repository = repository_.repository();
     std::unique_ptr<repository::BaseFiles> base;
-    auto settings = TestRepository::run_settings(settings_.workers);
+    auto settings = wal::TestRepository::run_settings(settings_.workers);
     if (full) {
       base = MUST(repository::BaseFiles::open(repository, *full, {}));
       settings.type = BackupType::incremental;
@@ -81,7 +81,7 @@ class IncrementalCopyTest : public ::testing::Test {
         FileCopier::create(settings_, {*run, clock_, repository_.log(), progress_, base.get(), changes}, notices()));
     EXPECT_OK(copier->run([&](const FileCopier::Add& add) { return feed(add); }, {}));
     stats_ = MUST(copier->finish());
-    return TestRepository::commit(*run).label;
+    return wal::TestRepository::commit(*run).label;
   }
 
   static FileCopier::Notices notices() {
@@ -125,7 +125,7 @@ class IncrementalCopyTest : public ::testing::Test {
   };
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "incremental-copy-test"));
-  TestRepository repository_;
+  wal::TestRepository repository_;
   SilentProgress progress_;
   LaterClock clock_;
   FileCopier::Settings settings_;

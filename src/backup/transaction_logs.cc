@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
-#include "backup/wal_lineage.h"
-#include "backup/wal_range.h"
 #include "base/condition.h"
 #include "base/time.h"
 #include "repository/catalog.h"
 #include "repository/wal_continuity.h"
+#include "wal/lineage.h"
+#include "wal/range.h"
 
 namespace spendsync::backup {
 
@@ -21,11 +21,11 @@ struct EndOfWal {
   std::optional<Timestamp> server_time;  // read before WAL was switched: what was committed by then is before position
 };
 
-std::string describe_missing(const std::vector<SegmentRun>& missing, uint32_t segment_size) {
+std::string describe_missing(const std::vector<wal::SegmentRun>& missing, uint32_t segment_size) {
   uint64_t count = 0;
-  for (const SegmentRun& run : missing) count += run.count();
-  const SegmentRun& first = missing.front();
-  const SegmentRun& last = missing.back();
+  for (const wal::SegmentRun& run : missing) count += run.count();
+  const wal::SegmentRun& first = missing.front();
+  const wal::SegmentRun& last = missing.back();
   std::string names =
       count == 1 ? first.first.file_name(segment_size)
                  : fmt::format("{} to {}", first.first.file_name(segment_size), last.last.file_name(segment_size));
@@ -44,7 +44,7 @@ struct TransactionLogBackup::Run {
   std::stop_token stop;
   std::optional<postgres::Connection> control;
   postgres::ServerInfo server;
-  SlotReservation reservation;
+  wal::SlotReservation reservation;
   EndOfWal end;
   postgres::TimelineHistory history;  // of the server's timeline
   WalPosition begin;
@@ -64,7 +64,7 @@ struct TransactionLogBackup::Run {
 
   uint32_t segment_size() const { return server.wal_segment_size; }
   std::string wal_directory() const;
-  WalDelivery::Settings delivery_settings() const;
+  wal::WalDelivery::Settings delivery_settings() const;
   Result<std::optional<WalPosition>> newest_known_position(const repository::Catalog& loaded);
   Result<Lsn> switched_position();
   Result<bool> lies_beyond_the_server(WalPosition known);
@@ -118,8 +118,8 @@ Result<void> TransactionLogBackup::Run::connect() {
 /// be taken for what follows the stored WAL.
 Result<void> TransactionLogBackup::Run::expect_same_history() {
   if (server.in_recovery) return {};
-  WalLineage lineage({wal_directory(), segment_size(), server.version / 10000, server.system_identifier},
-                     collaborators.archive);
+  wal::WalLineage lineage({wal_directory(), segment_size(), server.version / 10000, server.system_identifier},
+                          collaborators.archive);
   return lineage.expect_same_history(*control, server.timeline, stop);
 }
 
@@ -130,7 +130,7 @@ std::string TransactionLogBackup::Run::wal_directory() const {
 }
 
 Result<void> TransactionLogBackup::Run::reserve() {
-  reservation = TRY(reserve_slot(*control, settings.slot, stop));
+  reservation = TRY(wal::reserve_slot(*control, settings.slot, stop));
   outcome.notices = reservation.notices;
   return {};
 }
@@ -173,8 +173,8 @@ Result<Lsn> TransactionLogBackup::Run::switched_position() {
 /// Requires the end: what was known before may lie on a branch that this server has left.
 Result<void> TransactionLogBackup::Run::choose_begin() {
   catalog = TRY(repository::Catalog::load(collaborators.repository, stop));
-  history = TRY(WalDelivery(delivery_settings(),
-                            {collaborators.archive, collaborators.clock, collaborators.log, collaborators.progress})
+  history = TRY(wal::WalDelivery(delivery_settings(), {collaborators.archive, collaborators.clock, collaborators.log,
+                                                       collaborators.progress})
                     .store_histories(server.timeline, stop));
   Lsn slot_begin = std::min(reservation.slot.restart_lsn.value_or(end.position.lsn), end.position.lsn);
   auto known = TRY(newest_known_position(*catalog));
@@ -232,8 +232,8 @@ Result<std::optional<WalPosition>> TransactionLogBackup::Run::newest_known_posit
   return std::optional(newest->start);
 }
 
-WalDelivery::Settings TransactionLogBackup::Run::delivery_settings() const {
-  WalDelivery::Settings delivery;
+wal::WalDelivery::Settings TransactionLogBackup::Run::delivery_settings() const {
+  wal::WalDelivery::Settings delivery;
   delivery.connection = settings.connection;
   delivery.slot = settings.slot;
   delivery.segment_size = segment_size();
@@ -248,8 +248,8 @@ WalDelivery::Settings TransactionLogBackup::Run::delivery_settings() const {
 }
 
 Result<void> TransactionLogBackup::Run::deliver() {
-  WalDelivery delivery(delivery_settings(),
-                       {collaborators.archive, collaborators.clock, collaborators.log, collaborators.progress});
+  wal::WalDelivery delivery(delivery_settings(),
+                            {collaborators.archive, collaborators.clock, collaborators.log, collaborators.progress});
   auto delivered = TRY(delivery.deliver_all(*control, {begin, end.position}, stop));
   outcome.path = delivered.path;
   outcome.segments_stored = delivered.segments;
@@ -260,7 +260,7 @@ Result<void> TransactionLogBackup::Run::deliver() {
 
 /// Proves the range by listing. What is missing now is missing for good: the server was asked for all of it.
 Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& loaded) {
-  auto missing = TRY(missing_segments(collaborators.archive, outcome.record.ranges, segment_size()));
+  auto missing = TRY(wal::missing_segments(collaborators.archive, outcome.record.ranges, segment_size()));
   if (!missing.empty()) {
     const SegmentName last = missing.back().last;
     Lsn after = last.end(segment_size());
@@ -272,7 +272,7 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
     }
     std::string what = describe_missing(missing, segment_size());
     gap = gap ? *gap + "; " + what : what;
-    outcome.record.ranges = TRY(follow_history(history, {history.timeline_at(after), after}, end.position.lsn));
+    outcome.record.ranges = TRY(wal::follow_history(history, {history.timeline_at(after), after}, end.position.lsn));
   }
   TRY(settle_breaks());
   if (!gap && reservation.was_lost) {
@@ -295,13 +295,13 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
 /// back to an earlier state, what is stored before the fork is not what led to it. That is a gap like any other.
 Result<void> TransactionLogBackup::Run::settle_breaks() {
   const auto& ranges = outcome.record.ranges;
-  auto joined = joined_segments(history, ranges, segment_size());
+  auto joined = wal::joined_segments(history, ranges, segment_size());
   auto breaks = TRY(repository::find_breaks(collaborators.archive, joined, stop));
   if (breaks.empty()) return {};
   const auto& last = breaks.back();
   Lsn anew = last.after.start(segment_size());
   if (anew > ranges.front().from) {
-    outcome.record.ranges = TRY(follow_history(history, {history.timeline_at(anew), anew}, end.position.lsn));
+    outcome.record.ranges = TRY(wal::follow_history(history, {history.timeline_at(anew), anew}, end.position.lsn));
   }
   std::string what = last.describe(segment_size());
   gap = gap ? *gap + "; " + what : what;
@@ -331,17 +331,17 @@ bool TransactionLogBackup::Run::has_backup_since(const repository::Catalog& load
 Result<void> TransactionLogBackup::Run::describe() {
   repository::LogRecord& record = outcome.record;
   auto commits =
-      TRY(find_commits(collaborators.archive, record.ranges, {segment_size(), server.version / 10000}, stop));
+      TRY(wal::find_commits(collaborators.archive, record.ranges, {segment_size(), server.version / 10000}, stop));
   record.first_commit = commits.first;
   record.last_commit = commits.last;
-  auto stored = TRY(measure_stored(collaborators.archive, record.ranges, segment_size()));
+  auto stored = TRY(wal::measure_stored(collaborators.archive, record.ranges, segment_size()));
   record.segments = stored.segments;
   record.stored_bytes = stored.stored_bytes;
   record.gap = gap;
 
   const std::string& configured = settings.data_directory;
-  auto retention =
-      TRY(read_wal_retention(*control, settings.slot, configured.empty() ? server.data_directory : configured, stop));
+  auto retention = TRY(
+      wal::read_wal_retention(*control, settings.slot, configured.empty() ? server.data_directory : configured, stop));
   record.slot = settings.slot;
   record.slot_state = retention.summary();
   std::ranges::copy(retention.warnings, std::back_inserter(outcome.warnings));

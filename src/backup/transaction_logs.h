@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "backup/wal_delivery.h"
-#include "backup/wal_slot.h"
 #include "repository/log_record.h"
 #include "repository/repository.h"
+#include "wal/delivery.h"
+#include "wal/slot.h"
 
 namespace spendsync::backup {
 
@@ -45,9 +45,9 @@ class TransactionLogBackup {
   struct Outcome {
     repository::Label label = repository::Label::make(Timestamp{}, BackupType::transaction_logs);
     repository::LogRecord record;  // as it was put
-    DeliveryPath path = DeliveryPath::nothing_needed;
+    wal::DeliveryPath path = wal::DeliveryPath::nothing_needed;
     uint64_t segments_stored = 0;  // by this run; record.segments counts all in its range
-    std::optional<WalRetention> retention;
+    std::optional<wal::WalRetention> retention;
     bool needs_full = false;            // there is a gap, and no backup begun after it
     std::vector<std::string> notices;   // to be printed
     std::vector<std::string> warnings;  // to be printed; the exit code stays 0

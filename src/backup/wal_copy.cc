@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "backup/segment_file.h"
 #include "postgres/wal/segment_check.h"
+#include "wal/segment_file.h"
 
 namespace spendsync::backup {
 
@@ -46,7 +46,7 @@ Result<void> WalCopy::copy_local(FileCopier& copier, std::stop_token stop) {
 /// So what was read is checked, not what lies there. not_found: it is gone, or holds other WAL already.
 Result<Fd> WalCopy::read_segment(SegmentName name) {
   auto file_name = name.file_name(settings_.segment_size);
-  auto content = SegmentFile::read(settings_.data_directory + "/pg_wal/" + file_name, settings_.segment_size);
+  auto content = wal::SegmentFile::read(settings_.data_directory + "/pg_wal/" + file_name, settings_.segment_size);
   if (!content && !content.error().is(ErrorKind::not_found)) return std::move(content).error();
   postgres::SegmentExpectation expected{name, settings_.segment_size, settings_.system_identifier,
                                         settings_.major_version};

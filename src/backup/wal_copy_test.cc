@@ -1,17 +1,17 @@
 #include "backup/wal_copy.h"
 
-#include "backup/testing/test_wal.h"
+#include "wal/testing/test_wal.h"
 
 namespace spendsync::backup {
 namespace {
 
-constexpr uint32_t kSize = SmallWal::kSegmentSize;
+constexpr uint32_t kSize = wal::SmallWal::kSegmentSize;
 
 TEST(WalCopy, TakesASegmentWhoseFileHoldsLaterWalFromTheRepository) {
-  SmallWal wal;
+  wal::SmallWal wal;
   auto directory = MUST(TemporaryDirectory::create("/tmp", "wal-copy-test"));
   EXPECT_OK(make_directories(directory.path() + "/pg_wal", 0700));
-  auto builder = SmallWal::builder();
+  auto builder = wal::SmallWal::builder();
   while (builder.position().value < 9ull * kSize) builder.fill(2000);
   auto put_file = [&](uint64_t name, ByteView content) {
     EXPECT_OK(replace_file(directory.path() + "/pg_wal/" + builder.name(name).file_name(kSize), content, 0600));
@@ -33,12 +33,12 @@ TEST(WalCopy, TakesASegmentWhoseFileHoldsLaterWalFromTheRepository) {
                 .start = {TimelineId{1}, Lsn{3ull * kSize + 40}},
                 .stop = {TimelineId{1}, Lsn{5ull * kSize + 100}},
                 .segment_size = kSize,
-                .system_identifier = TestRepository::kSystem,
+                .system_identifier = wal::TestRepository::kSystem,
                 .major_version = 15});
   ASSERT_OK(copy.copy_local(*copier, {}));
   ASSERT_OK(copy.copy_missing(*copier, *wal.archive, {}));
   MUST(copier->finish());
-  auto summary = TestRepository::commit(*run);
+  auto summary = wal::TestRepository::commit(*run);
   auto files = wal.world.read_back(summary.label);
   for (uint64_t number = 3; number <= 5; ++number) {
     auto found = files.find({0u, "pg_wal/" + builder.name(number).file_name(kSize)});

@@ -1,8 +1,8 @@
 #include "cli/check_history.h"
 
-#include "backup/wal_lineage.h"
 #include "base/condition.h"
 #include "cli/exit_code.h"
+#include "wal/lineage.h"
 
 namespace spendsync::cli {
 
@@ -15,7 +15,7 @@ CheckItem check_history(repository::Repository& repository, postgres::Connection
     return item;
   }
   repository::WalArchive archive(repository, {});
-  backup::WalLineage lineage(
+  wal::WalLineage lineage(
       {server.data_directory + "/pg_wal", server.wal_segment_size, server.version / 10000, server.system_identifier},
       archive);
   auto own = lineage.expect_same_history(connection, server.timeline, stop);

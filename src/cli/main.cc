@@ -12,7 +12,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
-#include "restore/wal_get.h"
+#include "wal/get.h"
 
 namespace spendsync::cli {
 namespace {
@@ -132,7 +132,7 @@ int run(const Invocation& invocation) {
   auto signals = SignalWatcher::start();
   if (!hardened || !signals) {
     log.failure(hardened ? signals.error() : hardened.error());
-    return is_wal_get ? restore::wal_get_failure_code(".") : kFailed;
+    return is_wal_get ? wal::wal_get_failure_code(".") : kFailed;
   }
   const Process process{invocation.global, clock, random, log, output, (*signals)->stop_token()};
   const Named command = command_of(process, invocation.command);
@@ -158,12 +158,11 @@ int main(int argc, char** argv) {
     std::fputs(parsed.error.c_str(), stderr);
     code = parsed.invocation ? run(*parsed.invocation) : parsed.exit_code;
     // A standby asks again after 1 and ends after anything above 125.
-    if (!parsed.invocation && code == spendsync::restore::kWalFailed)
-      code = spendsync::restore::wal_get_failure_code(".");
+    if (!parsed.invocation && code == spendsync::wal::kWalFailed) code = spendsync::wal::wal_get_failure_code(".");
     if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == kDone) {
       std::fputs("error: the output could not be written\n", stderr);
       const bool is_wal_get = parsed.invocation && std::holds_alternative<WalGetOptions>(parsed.invocation->command);
-      code = is_wal_get ? spendsync::restore::wal_get_failure_code(".") : kFailed;
+      code = is_wal_get ? spendsync::wal::wal_get_failure_code(".") : kFailed;
     }
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
     std::fprintf(stderr, "error: %s [%s]\n", error.what(),

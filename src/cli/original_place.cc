@@ -63,7 +63,7 @@ std::string parent_of(const std::string& path) {
 
 Result<OriginalPlace> OriginalPlace::look(Settings settings, const Clock& clock) {
   OriginalPlace place(std::move(settings), clock);
-  auto file = place.data() + "/" + restore::kInPlaceFile;
+  auto file = place.data() + "/" + repository::kInPlaceFile;
   if (exists(file)) {
     place.state_ = TRY_CONTEXT(parse_state(file), "reading what an interrupted restore left in " + file);
     bool of_the_past = !place.unfinished() && place.state_.control != control_digest(place.data());
@@ -102,7 +102,7 @@ bool OriginalPlace::is_taken(const std::string& stamp) const {
   });
 }
 
-bool OriginalPlace::unfinished() const { return exists(data() + "/" + restore::kUnfinishedMarker); }
+bool OriginalPlace::unfinished() const { return exists(data() + "/" + repository::kUnfinishedMarker); }
 
 // ---- moving aside
 
@@ -113,11 +113,11 @@ Result<void> OriginalPlace::save_state() {
 
 Result<void> OriginalPlace::save_state_in(const std::string& directory) const {
   auto text = to_json(state_).dump(true) + "\n";
-  return replace_file(directory + "/" + restore::kInPlaceFile, as_bytes(text), 0600);
+  return replace_file(directory + "/" + repository::kInPlaceFile, as_bytes(text), 0600);
 }
 
 Result<void> OriginalPlace::forget_state() const {
-  auto path = data() + "/" + restore::kInPlaceFile;
+  auto path = data() + "/" + repository::kInPlaceFile;
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error::from_errno(errno, "cannot remove " + path);
   return sync_directory(data());
 }
@@ -145,7 +145,7 @@ Result<void> OriginalPlace::move_aside(const restore::RestorePlan& plan) {
   if (exists(fresh)) {  // of an attempt that was killed before the exchange
     auto names = TRY(list_directory(fresh));
     for (const auto& name : names) {
-      if (name != restore::kInPlaceFile && name != restore::kUnfinishedMarker) {
+      if (name != repository::kInPlaceFile && name != repository::kUnfinishedMarker) {
         return Error(ErrorKind::refused, fmt::format("{} exists already", fresh)).with_hint("move it elsewhere");
       }
     }
@@ -155,7 +155,7 @@ Result<void> OriginalPlace::move_aside(const restore::RestorePlan& plan) {
   state_.moved_to = there ? fresh : "";
   TRY(make_directories(fresh, 0700));
   TRY(save_state_in(fresh));
-  TRY(replace_file(fresh + "/" + restore::kUnfinishedMarker, {}, 0600));
+  TRY(replace_file(fresh + "/" + repository::kUnfinishedMarker, {}, 0600));
   auto moved = move_tablespaces(plan);
   if (moved && there) moved = exchange(fresh);
   if (moved && !there && ::rename(fresh.c_str(), data().c_str()) != 0) {
@@ -192,7 +192,7 @@ Result<void> OriginalPlace::exchange(const std::string& fresh) const {
     }
   }
   // Only the directory made for this: it holds these two files and nothing else.
-  for (const char* name : {restore::kInPlaceFile, restore::kUnfinishedMarker}) {
+  for (const char* name : {repository::kInPlaceFile, repository::kUnfinishedMarker}) {
     static_cast<void>(::unlink((fresh + "/" + name).c_str()));
   }
   static_cast<void>(::rmdir(fresh.c_str()));

@@ -41,7 +41,7 @@ Result<RecoveryState> read_recovery_state(repository::Repository& repository, co
   state.went_back = TRY(repository::find_rollback(repository));
   state.chain = TRY(repository::check_chain(repository, catalog, stop));
   repository::WalArchive archive(repository, {});
-  auto coverage = TRY(restore::WalCoverage::load(archive, repository.identity(), stop));
+  auto coverage = TRY(wal::WalCoverage::load(archive, repository.identity(), stop));
   restore::TargetResolution resolution({.zone = zone}, *state.inventory, coverage, stop);
   auto windows = TRY(resolution.windows());
   // Nobody is safe by a backup that verify found damaged.

@@ -7,7 +7,6 @@
 #include <iostream>
 #include <set>
 
-#include "backup/wal_rescue.h"
 #include "cli/exit_code.h"
 #include "cli/original_place.h"
 #include "cli/restore_steps.h"
@@ -16,6 +15,7 @@
 #include "postgres/server_process.h"
 #include "postgres/wal/begun_segments.h"
 #include "restore/captured_put_back.h"
+#include "wal/rescue.h"
 
 namespace spendsync::cli {
 namespace {
@@ -34,7 +34,7 @@ Result<std::string> configured_place(const Wiring& wiring) {
 /// Refuses a directory that is another cluster's, before anything else is done.
 Result<std::unique_ptr<repository::Repository>> open_repository_of(Wiring& wiring, const std::string& data) {
   std::optional<SystemIdentifier> identifier;
-  bool unfinished = exists(data + "/" + restore::kUnfinishedMarker);
+  bool unfinished = exists(data + "/" + repository::kUnfinishedMarker);
   auto names = exists(data) ? list_directory(data) : Result<std::vector<std::string>>(std::vector<std::string>{});
   if (!names) return std::move(names).error();
   if (!unfinished && !names->empty()) identifier = TRY(restore::identify_data_directory(data));
@@ -194,10 +194,10 @@ class InPlaceRestore {
     if (!exists(directory)) return {};
     repository::WalArchive archive(
         repository_, {.compression = wiring_.compression(), .threads = std::min(4u, wiring_.workers(std::nullopt))});
-    auto rescued = TRY_CONTEXT(
-        backup::rescue_wal(archive, repository_.identity(),
-                           {.wal_directory = directory, .aside_directory = place_.aside_wal()}, process_.stop),
-        "saving the server's WAL before it is replaced");
+    auto rescued =
+        TRY_CONTEXT(wal::rescue_wal(archive, repository_.identity(),
+                                    {.wal_directory = directory, .aside_directory = place_.aside_wal()}, process_.stop),
+                    "saving the server's WAL before it is replaced");
     if (!rescued.stored.empty()) {
       process_.output.line(
           fmt::format("saved the old server's newest WAL into the repository: {} file{}, the last is {}",

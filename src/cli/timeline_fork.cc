@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "backup/archive_backlog.h"
-#include "backup/wal_lineage.h"
 #include "base/condition.h"
 #include "base/time.h"
 #include "cli/commands.h"
@@ -15,6 +13,8 @@
 #include "postgres/installation.h"
 #include "postgres/server_control.h"
 #include "repository/rollback.h"
+#include "wal/archive_backlog.h"
+#include "wal/lineage.h"
 
 namespace spendsync::cli {
 namespace {
@@ -51,9 +51,9 @@ Result<Fork> look(const Process& process) {
                                               fork.wiring->config().database.bin_directory.value_or("")));
   fork.server = TRY(postgres::look_at_server(fork.info.data_directory, bin, process.stop));
 
-  backup::WalLineage lineage({fork.info.data_directory + "/pg_wal", fork.info.wal_segment_size,
-                              fork.info.version / 10000, fork.info.system_identifier},
-                             *fork.archive);
+  wal::WalLineage lineage({fork.info.data_directory + "/pg_wal", fork.info.wal_segment_size, fork.info.version / 10000,
+                           fork.info.system_identifier},
+                          *fork.archive);
   auto divergence = TRY(lineage.judge(*connection, fork.info.timeline, process.stop));
   if (!divergence) {
     return Error(ErrorKind::refused, fmt::format("the repository's WAL of timeline {} is this server's own: there is "
@@ -111,7 +111,7 @@ Result<postgres::TimelineFork> run_fork(const Fork& fork) {
   auto stopped = postgres::stop_server(fork.server, {});
   auto forked = stopped ? postgres::fork_timeline(settings, fork.process.stop)
                         : Result<postgres::TimelineFork>(std::move(stopped).error());
-  if (forked) warn_unless(fork, backup::stop_archiving_from(wal_directory(fork), fork.first_own, segment_size(fork)));
+  if (forked) warn_unless(fork, wal::stop_archiving_from(wal_directory(fork), fork.first_own, segment_size(fork)));
   auto started = postgres::start_server(fork.server, {});
   if (!started) {
     auto state = forked ? fmt::format("the server is on timeline {} now, but does not start", forked->timeline.value)

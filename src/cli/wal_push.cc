@@ -1,15 +1,14 @@
 // spendsync-backup wal push %p
-#include "backup/wal_push.h"
-
 #include <algorithm>
 
-#include "backup/archive_backlog.h"
 #include "base/worker_group.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "postgres/control_file.h"
 #include "postgres/data_directory.h"
 #include "repository/remembered.h"
+#include "wal/archive_backlog.h"
+#include "wal/push.h"
 
 namespace spendsync::cli {
 namespace {
@@ -48,10 +47,10 @@ Result<std::unique_ptr<repository::Repository>> create_repository(Wiring& wiring
   return wiring.open_or_create_repository(server);
 }
 
-Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& options) {
+Result<wal::PushOutcome> push(const Process& process, const WalPushOptions& options) {
   auto wiring = TRY(Wiring::open(process, Wiring::Access::writes));
-  const backup::PushRequest request{.path = options.path, .file_name = {}, .change_map = wiring->makes_change_maps()};
-  const auto system_identifier = TRY(backup::identify_wal_file(request));
+  const wal::PushRequest request{.path = options.path, .file_name = {}, .change_map = wiring->makes_change_maps()};
+  const auto system_identifier = TRY(wal::identify_wal_file(request));
   auto repository = wiring->open_repository(system_identifier);
   if (!repository && repository.error().is(ErrorKind::not_found)) {
     repository = create_repository(*wiring, system_identifier);
@@ -60,13 +59,13 @@ Result<backup::PushOutcome> push(const Process& process, const WalPushOptions& o
   repository::remember(*opened);  // a site may have no other command that writes
   repository::WalArchive archive(*opened,
                                  {.compression = wiring->compression(), .threads = std::min(4u, available_cores())});
-  return backup::push_wal_file(archive, opened->identity(), request);
+  return wal::push_wal_file(archive, opened->identity(), request);
 }
 
 /// Our standard error is in PostgreSQL's log: whoever reads why archiving fails must see how long there is time.
 void warn_of_backlog(const Process& process, const std::string& path) {
   auto slash = path.rfind('/');
-  auto backlog = backup::read_archive_backlog(slash == std::string::npos ? "." : path.substr(0, slash));
+  auto backlog = wal::read_archive_backlog(slash == std::string::npos ? "." : path.substr(0, slash));
   if (backlog && backlog->segments > 0) process.log.warning(backlog->describe());
 }
 
@@ -79,7 +78,7 @@ Result<int> run_wal_push(const Process& process, const WalPushOptions& options) 
     // PostgreSQL writes our standard error into its log; the exit code keeps the segment and has it pushed again.
     return Error(outcome.error())
         .with_context("pushing " + options.path)
-        .with_exit_code(backup::push_exit_code(Error(outcome.error()).with_exit_code(exit_code(outcome.error(), 0))));
+        .with_exit_code(wal::push_exit_code(Error(outcome.error()).with_exit_code(exit_code(outcome.error(), 0))));
   }
   const bool known = outcome->outcome == repository::PutOutcome::already_identical;
   process.log.debug("pushed " + outcome->file_name + (known ? " (identical, stored before)" : ""));

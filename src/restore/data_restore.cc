@@ -107,7 +107,9 @@ Result<void> DataRestore::open_places() {
     auto tree = TRY(BeneathTree::open(plan_.paths.data));
     data_ = std::make_unique<Place>(std::move(tree));
     if (target_.holds_files()) TRY(invalidate());
-    TRY(open_place(*data_, [](const std::string& name) { return name != kUnfinishedMarker && name != kInPlaceFile; }));
+    TRY(open_place(*data_, [](const std::string& name) {
+      return name != repository::kUnfinishedMarker && name != repository::kInPlaceFile;
+    }));
     placement_.emplace(summary);
     auto version = fmt::format("PG_{}_{}", summary.major_version, summary.catalog_version);
     for (const auto& tablespace : plan_.tablespaces) {
@@ -256,7 +258,7 @@ Result<void> DataRestore::finish_database(std::stop_token stop) {
   TRY(write_backup_files());
   if (settings_.make_configuration) TRY(write_configuration());
   TRY(fetch_missing_wal(stop));
-  TRY(write_own_file(kWalPlanFile, to_json(plan_.wal).dump(true) + "\n", true));
+  TRY(write_own_file(repository::kWalPlanFile, to_json(plan_.wal).dump(true) + "\n", true));
   TRY(write_own_file("recovery.signal", "", false));
   TRY(postgres::rewrite_auto_conf(plan_.paths.data, settings_.auto_conf));
   TRY(manifest_->finish(reader_.summary()));

@@ -26,7 +26,7 @@ class DataRestoreTest : public ::testing::Test {
     resolved.recovery.timeline = TimelineId{1};
     resolved.needed_until = reader->summary().stop.lsn;
     resolved.limit = Lsn{3u << 24};
-    auto coverage = TRY(WalCoverage::load(archive, repository.identity(), {}));
+    auto coverage = TRY(wal::WalCoverage::load(archive, repository.identity(), {}));
     auto plan =
         TRY(make_plan(repository, coverage, resolved, {RestorePaths::of(target()), scope, Ending::before_recovery}));
     auto claimed = TRY(
@@ -58,7 +58,7 @@ class DataRestoreTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "data-restore-"));
-  backup::TestRepository repository_;
+  wal::TestRepository repository_;
 };
 
 TEST_F(DataRestoreTest, WritesEveryByteModeAndTime) {
@@ -78,7 +78,7 @@ TEST_F(DataRestoreTest, WritesEveryByteModeAndTime) {
   EXPECT_EQ(status("").st_mode & 07777u, 0700u);
   EXPECT_EQ(MUST(read_file(target() + "/global/pg_control")), synthetic_control_file());
   EXPECT_FALSE(exists(target() + "/global/pg_control.restoring"));
-  EXPECT_FALSE(exists(target() + "/" + kUnfinishedMarker));
+  EXPECT_FALSE(exists(target() + "/" + repository::kUnfinishedMarker));
   EXPECT_EQ(text("/backup_label"), "START WAL LOCATION: 0/2000028\n");
   EXPECT_FALSE(exists(target() + "/tablespace_map"));
   EXPECT_TRUE(exists(target() + "/recovery.signal"));
@@ -115,7 +115,7 @@ TEST_F(DataRestoreTest, LeavesNoControlFileWhenAnythingFails) {
       damaged = true;
       EXPECT_KIND(result, ErrorKind::corrupt);
       EXPECT_FALSE(exists(target() + "/global/pg_control"));
-      EXPECT_TRUE(exists(target() + "/" + kUnfinishedMarker));
+      EXPECT_TRUE(exists(target() + "/" + repository::kUnfinishedMarker));
     }
     repository_.store().overwrite(key, bytes);
     if (result) MUST(remove_tree(target()));
@@ -172,7 +172,7 @@ TEST_F(DataRestoreTest, ListsInTheManifestWhatPgVerifybackupLooksAt) {
   EXPECT_EQ(sizes.at("base/5/1"), 5u);
   EXPECT_EQ(sizes.at("global/pg_control"), 8192u);
   EXPECT_TRUE(sizes.contains("backup_label"));
-  EXPECT_TRUE(sizes.contains(kWalPlanFile));
+  EXPECT_TRUE(sizes.contains(repository::kWalPlanFile));
   EXPECT_FALSE(sizes.contains("pg_wal/000000010000000000000002"));
   const auto* ranges = MUST(manifest.array_of("WAL-Ranges"));
   ASSERT_EQ(ranges->size(), 1u);

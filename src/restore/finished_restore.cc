@@ -20,13 +20,13 @@ std::string last_checkpoint(const RestorePlan& plan) {
 
 /// Not recovered yet: the plan lies there for restore_command, and the first start takes backup_label away.
 bool waits_for_its_first_start(const RestorePlan& plan) {
-  auto wal = read_wal_plan(path_of(plan, kWalPlanFile));
+  auto wal = wal::read_wal_plan(path_of(plan, repository::kWalPlanFile));
   return wal && wal->plan_id == plan.id && exists(path_of(plan, "backup_label")) &&
          exists(path_of(plan, "recovery.signal")) && exists(path_of(plan, "global/pg_control"));
 }
 
 Result<bool> is_as_remembered(const RestorePlan& plan) {
-  auto text = TRY(read_text_file(path_of(plan, kFinishedFile)));
+  auto text = TRY(read_text_file(path_of(plan, repository::kFinishedFile)));
   auto json = TRY(Json::parse(text));
   auto id = TRY(json.text("plan_id"));
   auto checkpoint = TRY(json.text("checkpoint"));
@@ -38,11 +38,11 @@ Result<bool> is_as_remembered(const RestorePlan& plan) {
 Result<void> remember_finished(const RestorePlan& plan) {
   Json json = Json::object();
   json.set("plan_id", plan.id).set("checkpoint", last_checkpoint(plan));
-  return replace_file(path_of(plan, kFinishedFile), as_bytes(json.dump() + "\n"), 0600);
+  return replace_file(path_of(plan, repository::kFinishedFile), as_bytes(json.dump() + "\n"), 0600);
 }
 
 bool is_finished(const RestorePlan& plan) {
-  if (!plan.restores_database() || exists(path_of(plan, kUnfinishedMarker)) ||
+  if (!plan.restores_database() || exists(path_of(plan, repository::kUnfinishedMarker)) ||
       exists(path_of(plan, "postmaster.pid"))) {
     return false;
   }

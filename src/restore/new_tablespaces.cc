@@ -141,7 +141,7 @@ class Search {
 };
 
 /// What names the last state before the record on a command line.
-Result<std::string> state_before(const RestorePlan& plan, WalCoverage& wal, Lsn position) {
+Result<std::string> state_before(const RestorePlan& plan, wal::WalCoverage& wal, Lsn position) {
   const auto& backup = plan.target.backup;
   auto path = wal.path_to(plan.target.recovery.timeline);
   auto last = TRY(wal.last_commit(path, backup.stop.lsn, position));
@@ -160,7 +160,7 @@ Result<std::vector<NewTablespace>> find_new_tablespaces(repository::WalArchive& 
   return Search(archive, plan, std::move(stop)).run();
 }
 
-Result<void> refuse_new_tablespaces(const RestorePlan& plan, WalCoverage& wal) {
+Result<void> refuse_new_tablespaces(const RestorePlan& plan, wal::WalCoverage& wal) {
   if (plan.new_tablespaces.empty()) return {};
   const auto& first = plan.new_tablespaces.front();
   auto before = TRY(state_before(plan, wal, first.position));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "repository/wal_archive.h"
-#include "restore/wal_coverage.h"
+#include "wal/coverage.h"
 
 namespace spendsync::restore {
 
@@ -30,6 +30,6 @@ Result<std::vector<NewTablespace>> find_new_tablespaces(repository::WalArchive& 
 
 /// Ok where the plan replays none. Errors: refused, naming the first, the last moment before it and what to type: for a
 /// recovery anywhere but at the original place.
-Result<void> refuse_new_tablespaces(const RestorePlan& plan, WalCoverage& wal);
+Result<void> refuse_new_tablespaces(const RestorePlan& plan, wal::WalCoverage& wal);
 
 }  // namespace spendsync::restore

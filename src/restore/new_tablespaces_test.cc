@@ -2,18 +2,18 @@
 
 #include <gmock/gmock.h>
 
-#include "backup/testing/test_wal.h"
 #include "base/testing.h"
 #include "postgres/wal/change_map.h"
 #include "restore/plan.h"
 #include "restore/planned_wal.h"
+#include "wal/testing/test_wal.h"
 
 namespace spendsync::restore {
 namespace {
 
-using backup::SmallWal;
 using postgres::RecoveryTarget;
 using postgres::WalBuilder;
+using wal::SmallWal;
 
 constexpr uint32_t kSize = SmallWal::kSegmentSize;
 

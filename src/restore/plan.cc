@@ -74,8 +74,8 @@ std::string result_of(const RestorePlan& plan, const PlanSettings& settings) {
 }
 
 /// The path's segments from the backup's start to the limit, a stretch a timeline.
-std::vector<WalPlan::Stretch> stretches_of(const WalPath& path, const ResolvedTarget& target) {
-  std::vector<WalPlan::Stretch> stretches;
+std::vector<wal::WalPlan::Stretch> stretches_of(const wal::WalPath& path, const ResolvedTarget& target) {
+  std::vector<wal::WalPlan::Stretch> stretches;
   if (target.limit <= target.backup.start.lsn) return stretches;
   uint64_t last = (target.limit.value - 1) / path.segment_size();
   for (uint64_t number = target.backup.start.lsn.value / path.segment_size(); number <= last; ++number) {
@@ -116,7 +116,8 @@ Result<std::vector<SpaceNeed>> measure_space(const RestorePlan& plan) {
   std::vector<std::pair<std::string, uint64_t>> needs;
   uint64_t segment = plan.wal.segment_size;
   if (plan.restores_database()) {
-    bool rewrites = plan.existing == Existing::rewritten || exists(plan.paths.data + "/" + kUnfinishedMarker);
+    bool rewrites =
+        plan.existing == Existing::rewritten || exists(plan.paths.data + "/" + repository::kUnfinishedMarker);
     const auto& backup = plan.target.backup;
     const auto version = fmt::format("PG_{}_{}", backup.major_version, backup.catalog_version);
     uint64_t elsewhere = 0;
@@ -210,7 +211,7 @@ bool RestorePaths::beside_is_writable() const {
   return ::access(parent.empty() ? "/" : parent.c_str(), W_OK | X_OK) == 0 || errno == ENOENT;
 }
 
-Result<RestorePlan> make_plan(repository::Repository& repository, const WalCoverage& wal, ResolvedTarget target,
+Result<RestorePlan> make_plan(repository::Repository& repository, const wal::WalCoverage& wal, ResolvedTarget target,
                               const PlanSettings& settings) {
   RestorePlan plan(std::move(target));
   const auto& backup = plan.target.backup;
@@ -251,12 +252,12 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const WalCover
     plan.wal.stretches = stretches_of(path, plan.target);
     for (const auto& [timeline, partial] : wal.inventory().partials) {
       if (!plan.wal.contains(partial.name)) continue;
-      plan.wal.partial = WalPlan::Stretch{timeline, partial.name.number, partial.name.number};
+      plan.wal.partial = wal::WalPlan::Stretch{timeline, partial.name.number, partial.name.number};
     }
     auto first = SegmentName::containing(backup.start.timeline, backup.start.lsn, wal.segment_size());
     auto last = SegmentName::ending_at(backup.stop.timeline, backup.stop.lsn, wal.segment_size());
     if (backup.start.timeline == backup.stop.timeline && last.number >= first.number) {
-      plan.wal.in_backup = WalPlan::Stretch{first.timeline, first.number, last.number};
+      plan.wal.in_backup = wal::WalPlan::Stretch{first.timeline, first.number, last.number};
     }
     // Recovery itself reads on from the segment in which the backup ended.
     Lsn from{std::min(backup.stop.lsn, plan.target.needed_until)};

@@ -5,7 +5,7 @@
 #include "restore/new_tablespaces.h"
 #include "restore/tablespace_mapping.h"
 #include "restore/target_resolution.h"
-#include "restore/wal_plan.h"
+#include "wal/plan.h"
 
 namespace spendsync::restore {
 
@@ -56,7 +56,7 @@ struct RestorePlan {
   std::vector<PlannedTablespace> tablespaces;
   std::map<uint32_t, uint64_t> tablespace_bytes;  // by oid
   std::vector<NewTablespace> new_tablespaces;     // that replay makes: only in place
-  WalPlan wal;
+  wal::WalPlan wal;
   /// Segments that only a server's pg_wal holds, with their paths: they are looked into, and saved before recovery.
   std::map<SegmentName, std::string> unsaved_wal;
   uint64_t wal_segments = 0;  // that recovery is expected to read
@@ -84,7 +84,7 @@ struct PlanSettings {
 
 /// Measures space but changes nothing. Errors: those of reading and of place_tablespaces; never for want of space (see
 /// check_space).
-Result<RestorePlan> make_plan(repository::Repository& repository, const WalCoverage& wal, ResolvedTarget target,
+Result<RestorePlan> make_plan(repository::Repository& repository, const wal::WalCoverage& wal, ResolvedTarget target,
                               const PlanSettings& settings);
 
 /// Errors: refused, with the figures, where a file system has less free than is needed.

@@ -30,19 +30,19 @@ class PlanTest : public ::testing::Test {
     auto reader = MUST(repository::BackupReader::open(repository, label_));
     ResolvedTarget target(reader->summary());
     target.recovery.timeline = TimelineId{1};
-    auto coverage = MUST(WalCoverage::load(archive, repository.identity(), {}));
+    auto coverage = MUST(wal::WalCoverage::load(archive, repository.identity(), {}));
     return MUST(make_plan(repository, coverage, target,
                           {.paths = RestorePaths::of(directory_.path() + "/target"), .original = original()}));
   }
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "ssb-test-"));
-  backup::TestRepository repository_;
+  wal::TestRepository repository_;
   repository::Label label_ = repository::Label::make(Timestamp{}, BackupType::full);
 };
 
 TEST_F(PlanTest, NamesTheServerThatWasBackedUp) {
   const auto made = plan();
-  const auto identifier = backup::TestRepository::kSystem.to_string();
+  const auto identifier = wal::TestRepository::kSystem.to_string();
   EXPECT_THAT(to_lines(made, TimeZone::utc()), Contains(HasSubstr(identifier + ", PostgreSQL 15.8 (Debian)")));
   const auto json = to_json(made, TimeZone::utc());
   EXPECT_EQ(MUST(json.text("system_identifier")), identifier);

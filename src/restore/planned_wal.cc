@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "restore/unsaved_wal.h"
+#include "wal/unsaved.h"
 
 namespace spendsync::restore {
 
@@ -54,7 +54,7 @@ Result<Bytes> replayed_content(repository::WalArchive& archive, const RestorePla
     if (content) content->resize(plan.wal.segment_size);
     if (content || !content.error().is(ErrorKind::not_found)) return content;
   }
-  auto unsaved = read_unsaved(plan.unsaved_wal, name, plan.wal.segment_size);
+  auto unsaved = wal::read_unsaved(plan.unsaved_wal, name, plan.wal.segment_size);
   if (unsaved) return *std::move(unsaved);
   if (is_partial(plan, name)) return archive.get_file(name.file_name(plan.wal.segment_size) + ".partial");
   return archive.get_segment(name);

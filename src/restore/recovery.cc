@@ -13,8 +13,8 @@
 #include "postgres/server_process.h"
 #include "postgres/startup_process.h"
 #include "restore/recovered_databases.h"
-#include "restore/wal_failure.h"
-#include "restore/wal_window.h"
+#include "wal/failure.h"
+#include "wal/window.h"
 
 namespace spendsync::restore {
 
@@ -148,12 +148,12 @@ Result<RecoveryResult> Recovery::run(const std::string& directory, std::stop_tok
 
   progress_.begin_phase("recovering", plan_.target.needed_until.value -
                                           std::min(plan_.target.needed_until, plan_.target.backup.stop.lsn).value);
-  auto window = WalWindow::start(archive_,
-                                 {.directory = plan_.paths.window,
-                                  .segments = segments_to_fetch(),
-                                  .segment_size = plan_.wal.segment_size,
-                                  .workers = settings_.fetchers},
-                                 clock_, log_, stop);
+  auto window = wal::WalWindow::start(archive_,
+                                      {.directory = plan_.paths.window,
+                                       .segments = segments_to_fetch(),
+                                       .segment_size = plan_.wal.segment_size,
+                                       .workers = settings_.fetchers},
+                                      clock_, log_, stop);
   auto process = TRY(ServerProcess::start(std::move(server)));
   Server running{std::move(process), {}};
   auto result = TRY(follow(running, stop));
@@ -251,7 +251,7 @@ Result<RecoveryResult> Recovery::follow(Server& server, std::stop_token stop) {
 /// A server whose restore_command failed says only that it did ("command not executable"); which file, and what was
 /// wrong with it, `wal get` has told.
 Error Recovery::why_ended(Error error) const {
-  auto failure = read_wal_failure(plan_.paths.window);
+  auto failure = wal::read_wal_failure(plan_.paths.window);
   if (!failure || error.is(ErrorKind::cancelled)) return error;
   return std::move(*failure).with_context("recovery cannot go on");
 }
@@ -338,7 +338,7 @@ Result<void> Recovery::clean_up() const {
     return Error(ErrorKind::internal, fmt::format("{} was not shut down cleanly after recovery", data));
   }
   // The manifest described what was restored, not what recovery made of it.
-  for (const char* name : {"backup_label.old", "tablespace_map.old", "backup_manifest", kWalPlanFile}) {
+  for (const char* name : {"backup_label.old", "tablespace_map.old", "backup_manifest", repository::kWalPlanFile}) {
     if (::unlink((data + "/" + name).c_str()) != 0 && errno != ENOENT) {
       return Error::from_errno(errno, fmt::format("cannot remove {}/{}", data, name));
     }

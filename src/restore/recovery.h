@@ -14,7 +14,7 @@ namespace spendsync::restore {
 struct RestoreCommand {
   std::string program;        // absolute
   std::string configuration;  // absolute
-  std::string plan = kWalPlanFile;
+  std::string plan = repository::kWalPlanFile;
   std::vector<std::string> options = {};  // that go before the command: where `wal get` finds keys
 };
 std::string restore_command(const RestoreCommand& command);

@@ -31,7 +31,7 @@ std::vector<std::pair<std::string, std::string>> auto_conf_of(const RestorePlan&
   lines.insert(lines.end(), limits.needed.begin(), limits.needed.end());
   auto recovery = postgres::recovery_settings(
       plan.target.recovery,
-      restore_command({settings.program, settings.configuration, kWalPlanFile, settings.program_options}));
+      restore_command({settings.program, settings.configuration, repository::kWalPlanFile, settings.program_options}));
   lines.insert(lines.end(), recovery.begin(), recovery.end());
   return lines;
 }
@@ -238,10 +238,11 @@ class Execution {
 
   Result<void> recover(const TargetDirectory& target) {
     TRY(target.make_directory(plan_.paths.window));
-    Recovery recovery({.bin_directory = bin_directory_,
-                       .command = {settings_.program, settings_.configuration, kWalPlanFile, settings_.program_options},
-                       .limits = report_.limits},
-                      plan_, archive_, clock(), repository_.log(), progress_);
+    Recovery recovery(
+        {.bin_directory = bin_directory_,
+         .command = {settings_.program, settings_.configuration, repository::kWalPlanFile, settings_.program_options},
+         .limits = report_.limits},
+        plan_, archive_, clock(), repository_.log(), progress_);
     report_.recovery = TRY_CONTEXT(recovery.run(plan_.paths.window, stop_), "recovering " + plan_.paths.data);
     report_.unusable = report_.recovery->unusable;
     if (!report_.recovery->unchecked.empty()) {
@@ -307,7 +308,8 @@ Result<void> check_not_original(const std::string& target, const PrepareSettings
 }
 
 /// Replay writes where its records say. At the original place what lies there is moved aside before.
-Result<void> look_outside(repository::WalArchive& archive, WalCoverage& wal, RestorePlan& plan, std::stop_token stop) {
+Result<void> look_outside(repository::WalArchive& archive, wal::WalCoverage& wal, RestorePlan& plan,
+                          std::stop_token stop) {
   TRY(check_places(plan));
   plan.new_tablespaces = TRY(find_new_tablespaces(archive, plan, std::move(stop)));
   if (plan.in_place) return {};
@@ -323,7 +325,7 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   auto inventory = read_inventory(catalog, verdicts);
   inventory.went_back = TRY(repository::find_rollback(repository));
   repository::WalArchive archive(repository, {});
-  auto wal = TRY(WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));
+  auto wal = TRY(wal::WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));
   TargetResolution resolution({settings.zone}, inventory, wal, stop);
   auto target = TRY(resolution.resolve(request));
   PlanSettings planning{RestorePaths::of("/"), request.scope,     request.ending, settings.tablespaces,

@@ -8,7 +8,7 @@ namespace spendsync::restore {
 /// One way to reach a moment.
 struct TargetResolution::Candidate {
   RecoveryWindow window;
-  WalCoverage::TimeSearch search;
+  wal::WalCoverage::TimeSearch search;
 };
 
 /// The newest by where it ended; of equals the one with the later label.

@@ -60,7 +60,9 @@ Result<Marker> parse_marker(const std::string& path) {
 }
 
 /// What a restore may find of its own before it has written anything.
-bool is_own_file(const std::string& name) { return name == kUnfinishedMarker || name == kInPlaceFile; }
+bool is_own_file(const std::string& name) {
+  return name == repository::kUnfinishedMarker || name == repository::kInPlaceFile;
+}
 
 }  // namespace
 
@@ -228,7 +230,7 @@ Result<void> TargetDirectory::take_up(Log& log, std::stop_token stop) {
     auto names = TRY(list_directory(path));
     PrivilegedRestores captured_files_may_belong_to_others;
     for (const auto& name : names) {
-      if (name != kUnfinishedMarker) TRY(remove_tree(path + "/" + name));
+      if (name != repository::kUnfinishedMarker) TRY(remove_tree(path + "/" + name));
     }
     return {};
   }
@@ -341,9 +343,9 @@ Result<std::string> default_target(const std::string& parent, const std::string&
     if (!name.starts_with(label + "-")) continue;
     for (const char* place : {"data", "data.files"}) {
       auto directory = fmt::format("{}/{}/{}", base, name, place);
-      auto marker = open_file(fmt::format("{}/{}", directory, kUnfinishedMarker), O_RDWR | O_NOFOLLOW);
+      auto marker = open_file(fmt::format("{}/{}", directory, repository::kUnfinishedMarker), O_RDWR | O_NOFOLLOW);
       if (!marker || ::flock(marker->get(), LOCK_EX | LOCK_NB) != 0) continue;
-      auto found = parse_marker(fmt::format("{}/{}", directory, kUnfinishedMarker));
+      auto found = parse_marker(fmt::format("{}/{}", directory, repository::kUnfinishedMarker));
       if (found && found->plan_id == plan_id) return fmt::format("{}/{}/data", base, name);
     }
   }

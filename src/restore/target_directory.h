@@ -51,7 +51,7 @@ class TargetDirectory {
   const std::string& claimed_directory() const {
     return settings_.database ? settings_.paths.data : settings_.paths.files;
   }
-  std::string marker_path() const { return claimed_directory() + "/" + kUnfinishedMarker; }
+  std::string marker_path() const { return claimed_directory() + "/" + repository::kUnfinishedMarker; }
   Result<void> open_directory();
   Result<void> read_marker();
   Result<void> write_marker();

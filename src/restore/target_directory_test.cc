@@ -27,7 +27,7 @@ class TargetDirectoryTest : public ::testing::Test {
 
 TEST_F(TargetDirectoryTest, MakesWhatIsNotThere) {
   auto target = MUST(claim());
-  EXPECT_THAT(MUST(list_directory(data())), testing::ElementsAre(kUnfinishedMarker));
+  EXPECT_THAT(MUST(list_directory(data())), testing::ElementsAre(repository::kUnfinishedMarker));
   struct stat status {};
   ASSERT_EQ(::stat(data().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777u, 0700u);
@@ -82,7 +82,7 @@ TEST_F(TargetDirectoryTest, TakesUpItsOwnUnfinishedRestoreWithWhatItHolds) {
   auto again = MUST(claim());
   EXPECT_TRUE(again.taken_up());
   EXPECT_TRUE(again.holds_files());
-  EXPECT_THAT(MUST(list_directory(data())), testing::ElementsAre("PG_VERSION", kUnfinishedMarker));
+  EXPECT_THAT(MUST(list_directory(data())), testing::ElementsAre("PG_VERSION", repository::kUnfinishedMarker));
   EXPECT_TRUE(exists(data() + "-tablespaces/16500/x"));
   EXPECT_FALSE(exists(data() + ".files"));
 }
@@ -94,7 +94,7 @@ TEST_F(TargetDirectoryTest, LeavesAnotherPlansUnfinishedRestoreAlone) {
   }
   EXPECT_KIND(claim("plan-b"), ErrorKind::refused);
   EXPECT_TRUE(exists(data() + "/PG_VERSION"));
-  MUST(replace_file(data() + "/" + kUnfinishedMarker, as_bytes("torn"), 0600));
+  MUST(replace_file(data() + "/" + repository::kUnfinishedMarker, as_bytes("torn"), 0600));
   EXPECT_KIND(claim("plan-a"), ErrorKind::refused);
   EXPECT_TRUE(exists(data() + "/PG_VERSION"));
 }
@@ -104,7 +104,7 @@ TEST_F(TargetDirectoryTest, RewritesOnlyADataDirectoryOfTheSameCluster) {
     return TargetDirectory::claim({.paths = RestorePaths::of(data()),
                                    .plan_id = "plan-a",
                                    .rewrite = true,
-                                   .system_identifier = backup::TestRepository::kSystem},
+                                   .system_identifier = wal::TestRepository::kSystem},
                                   log_, {});
   };
   EXPECT_KIND(rewrite(), ErrorKind::refused);  // nothing there
@@ -125,7 +125,7 @@ TEST_F(TargetDirectoryTest, RewritesOnlyADataDirectoryOfTheSameCluster) {
   MUST(remove_tree(data() + "/global/pg_control"));
   EXPECT_KIND(claim("plan-b"), ErrorKind::refused);
   EXPECT_OK(rewrite());
-  MUST(remove_tree(data() + "/" + kUnfinishedMarker));
+  MUST(remove_tree(data() + "/" + repository::kUnfinishedMarker));
   control[8] ^= std::byte{1};  // no valid CRC: not believed
   MUST(replace_file(data() + "/global/pg_control", control, 0600));
   EXPECT_KIND(rewrite(), ErrorKind::refused);
@@ -138,7 +138,7 @@ TEST_F(TargetDirectoryTest, NeverTakesAChosenTablespaceThatHoldsSomethingOfOther
                                    .plan_id = plan,
                                    .chosen_tablespaces = {{16500, "/old", place, true}},
                                    .rewrite = rewrite,
-                                   .system_identifier = backup::TestRepository::kSystem},
+                                   .system_identifier = wal::TestRepository::kSystem},
                                   log_, {});
   };
   MUST(make_directories(place + "/PG_15_202209061", 0700));
@@ -148,9 +148,10 @@ TEST_F(TargetDirectoryTest, NeverTakesAChosenTablespaceThatHoldsSomethingOfOther
   put("/PG_VERSION");
   MUST(replace_file(data() + "/global/pg_control", synthetic_control_file(), 0600));
   EXPECT_KIND(with("plan-a", true), ErrorKind::refused);
-  MUST(replace_file(data() + "/" + kUnfinishedMarker, {}, 0600));  // as moving aside leaves it: nobody's plan yet
+  MUST(replace_file(data() + "/" + repository::kUnfinishedMarker, {},
+                    0600));  // as moving aside leaves it: nobody's plan yet
   EXPECT_KIND(with("plan-a", true), ErrorKind::refused);
-  MUST(remove_tree(data() + "/" + kUnfinishedMarker));
+  MUST(remove_tree(data() + "/" + repository::kUnfinishedMarker));
   MUST(remove_tree(place));
   EXPECT_OK(with("plan-a", true));
   MUST(make_directories(place + "/PG_15_202209061", 0700));  // what that one wrote before it was killed
@@ -166,7 +167,7 @@ TEST_F(TargetDirectoryTest, RewritesAChosenTablespaceThatItsOwnLinkLeadsTo) {
                                    .chosen_tablespaces = {{16500, original, place, true}},
                                    .original_tablespaces = {{original}, std::nullopt},
                                    .rewrite = true,
-                                   .system_identifier = backup::TestRepository::kSystem},
+                                   .system_identifier = wal::TestRepository::kSystem},
                                   log_, {});
   };
   MUST(make_directories(place + "/PG_15_202209061", 0700));
@@ -182,7 +183,7 @@ TEST_F(TargetDirectoryTest, RewritesAChosenTablespaceThatItsOwnLinkLeadsTo) {
 
 TEST_F(TargetDirectoryTest, ATornMarkerAloneIsNoHindrance) {
   MUST(make_directories(data(), 0700));
-  put("/" + std::string(kUnfinishedMarker));
+  put("/" + std::string(repository::kUnfinishedMarker));
   EXPECT_OK(claim());
 }
 
@@ -196,7 +197,7 @@ TEST_F(TargetDirectoryTest, IsHeldByOneRestoreAtATime) {
 TEST_F(TargetDirectoryTest, CapturedFilesAloneNeedNoDataDirectory) {
   auto target = MUST(claim("plan-a", false));
   EXPECT_FALSE(exists(data()));
-  EXPECT_TRUE(exists(data() + ".files/" + kUnfinishedMarker));
+  EXPECT_TRUE(exists(data() + ".files/" + repository::kUnfinishedMarker));
   ASSERT_OK(target.finish());
 }
 

@@ -165,7 +165,7 @@ void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
 
 // ---- windows: what can be restored
 
-Result<Timestamp> TargetResolution::covered_until(const Summary& backup, const WalPath& path, Lsn end) {
+Result<Timestamp> TargetResolution::covered_until(const Summary& backup, const wal::WalPath& path, Lsn end) {
   Timestamp until = backup.stopped;
   auto commit = TRY(wal_.last_commit(path, backup.stop.lsn, end));
   if (commit) until = std::max(until, commit->time);

@@ -8,7 +8,7 @@
 #include "repository/catalog.h"
 #include "repository/verdicts.h"
 #include "restore/request.h"
-#include "restore/wal_coverage.h"
+#include "wal/coverage.h"
 
 namespace spendsync::restore {
 
@@ -60,7 +60,7 @@ class TargetResolution {
   struct Settings {
     TimeZone zone = TimeZone::utc();
   };
-  TargetResolution(Settings settings, const BackupInventory& backups, WalCoverage& wal, std::stop_token stop)
+  TargetResolution(Settings settings, const BackupInventory& backups, wal::WalCoverage& wal, std::stop_token stop)
       : settings_(std::move(settings)), backups_(backups), wal_(wal), stop_(std::move(stop)) {}
 
   /// A moment becomes a position: behind the last commit (or what was prepared after it) before the first commit that
@@ -110,9 +110,9 @@ class TargetResolution {
   void pass_over_damaged(std::vector<RecoveryWindow>& windows);
   Result<std::vector<RecoveryWindow>> usable_windows(const RestoreRequest& request, const Summary* fixed);
   Result<std::optional<RecoveryWindow>> window(const Summary& backup, TimelineId timeline);
-  Result<Timestamp> covered_until(const Summary& backup, const WalPath& path, Lsn end);
+  Result<Timestamp> covered_until(const Summary& backup, const wal::WalPath& path, Lsn end);
   Result<Candidate> candidate(const RecoveryWindow& window, Timestamp time);
-  Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const WalCoverage::TimeSearch& search) const;
+  Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const wal::WalCoverage::TimeSearch& search) const;
   Result<Candidate> choose(std::vector<Candidate> candidates, const std::string& what) const;
   Error leads_nowhere(const RestoreRequest& request, const Summary* fixed);
   Error outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const;
@@ -121,7 +121,7 @@ class TargetResolution {
 
   Settings settings_;
   const BackupInventory& backups_;
-  WalCoverage& wal_;
+  wal::WalCoverage& wal_;
   std::stop_token stop_;
   std::vector<std::string> warnings_;
 };

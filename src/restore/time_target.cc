@@ -54,7 +54,7 @@ Result<TargetResolution::Candidate> TargetResolution::candidate(const RecoveryWi
 /// comes before it (DROP DATABASE removes the files first), and never where no commit follows. recovery_target_lsn
 /// stops behind the first record that begins there or later (xlogrecovery.c, recoveryStopsAfter).
 Result<ResolvedTarget> TargetResolution::stop_after(const RecoveryWindow& window,
-                                                    const WalCoverage::TimeSearch& search) const {
+                                                    const wal::WalCoverage::TimeSearch& search) const {
   if (!search.stop) {
     auto target = TRY(own_end(*window.backup));
     target.recovery.timeline = window.timeline;

@@ -9,7 +9,7 @@
 #include "base/testing.h"
 #include "integration/installation.h"
 #include "restore/testing/synthetic_backup.h"
-#include "restore/wal_plan.h"
+#include "wal/plan.h"
 
 namespace spendsync::testing {
 namespace {
@@ -33,7 +33,7 @@ class HostileRepository : public ::testing::Test {
   }
 
   /// Writes the objects of `forged` where the program looks for them.
-  void publish(backup::TestRepository& forged) {
+  void publish(wal::TestRepository& forged) {
     MUST(remove_tree(installation_.repository_path()));
     for (const auto& key : forged.store().keys()) {
       const auto path = installation_.repository_path() + "/" + key.text();
@@ -60,7 +60,7 @@ class HostileRepository : public ::testing::Test {
   void expect_refused(const std::string& what, const std::function<void(SyntheticBackup&)>& add,
                       const std::string& named) {
     SCOPED_TRACE(what);
-    backup::TestRepository forged;
+    wal::TestRepository forged;
     SyntheticBackup backup(forged);
     backup.cluster();
     add(backup);
@@ -83,7 +83,7 @@ class HostileRepository : public ::testing::Test {
   }
   /// Restores what must be restored; returns where.
   std::string restore_with(const std::function<void(SyntheticBackup&)>& add) {
-    backup::TestRepository repository;
+    wal::TestRepository repository;
     SyntheticBackup backup(repository);
     backup.cluster();
     add(backup);
@@ -139,8 +139,8 @@ TEST_F(HostileRepository, LeadsTheRestoreNowhereElse) {
 
 /// A cluster that was restored once may hold a plan; what answers `wal get` is always the one made now.
 TEST_F(HostileRepository, BringsNoPlanOfItsOwn) {
-  const auto target = restore_with([&](auto& backup) { backup.file(entry(restore::kWalPlanFile), as_bytes("x")); });
-  EXPECT_OK(restore::read_wal_plan(target + "/" + restore::kWalPlanFile));
+  const auto target = restore_with([&](auto& backup) { backup.file(entry(repository::kWalPlanFile), as_bytes("x")); });
+  EXPECT_OK(wal::read_wal_plan(target + "/" + repository::kWalPlanFile));
 }
 
 TEST_F(HostileRepository, CannotEvenWriteAPathThatLeadsUpwards) {

@@ -10,8 +10,6 @@
 #include <memory>
 #include <thread>
 
-#include "backup/wal_push.h"
-#include "backup/wal_range.h"
 #include "base/testing.h"
 #include "base/time.h"
 #include "base/worker_group.h"
@@ -21,6 +19,8 @@
 #include "repository/backup_run.h"
 #include "repository/catalog.h"
 #include "storage/directory/directory_store.h"
+#include "wal/push.h"
+#include "wal/range.h"
 
 namespace spendsync::backup {
 namespace {
@@ -105,7 +105,7 @@ class TransactionLogs : public ::testing::Test {
 
   /// Every segment of the ranges is in the repository and is what the server wrote.
   void expect_stored(const std::vector<repository::WalRange>& ranges) {
-    for (const SegmentRun& run : segments_of(ranges, kSegmentSize)) {
+    for (const wal::SegmentRun& run : wal::segments_of(ranges, kSegmentSize)) {
       for (SegmentName name = run.first; name.number <= run.last.number; ++name.number) {
         EXPECT_EQ(MUST(archive_->get_segment(name)), wal_file(name.file_name(kSegmentSize))) << name.number;
       }
@@ -148,7 +148,7 @@ TEST_F(TransactionLogs, EachRunGoesOnWhereTheLastOneEnded) {
   auto second = run();
   EXPECT_TRUE(second.notices.empty());
   EXPECT_EQ(second.record.ranges[0].from, first.record.ranges[0].to);
-  EXPECT_EQ(second.path, DeliveryPath::streamed);
+  EXPECT_EQ(second.path, wal::DeliveryPath::streamed);
   EXPECT_GE(second.record.segments, 4u);
   EXPECT_EQ(second.segments_stored + 1, second.record.segments);  // it begins inside the last segment of the first
   ASSERT_TRUE(second.record.first_commit && second.record.last_commit);
@@ -360,8 +360,8 @@ TEST_F(TransactionLogs, SegmentsMayComeFromArchiveCommandAsWell) {
   // Every second segment was pushed already; all of them are pushed once more while the slot streams.
   uint64_t last = current.value / kSegmentSize;
   auto push = [&](uint64_t number) {
-    return push_wal_file(*archive_, repository_->identity(),
-                         {wal + SegmentName{TimelineId{1}, number}.file_name(kSegmentSize), {}});
+    return wal::push_wal_file(*archive_, repository_->identity(),
+                              {wal + SegmentName{TimelineId{1}, number}.file_name(kSegmentSize), {}});
   };
   for (uint64_t number = last - 5; number < last; number += 2) ASSERT_OK(push(number));
   WorkerGroup pusher{std::stop_token()};
@@ -396,7 +396,7 @@ TEST_F(TransactionLogs, FallsBackToTheSlotWhenOurArchiveCommandFails) {
   begin({{"archive_mode", "on"}, {"archive_command", "/bin/false # spendsync-backup wal push %p"}});
   insert(1);
   auto outcome = run();
-  EXPECT_EQ(outcome.path, DeliveryPath::streamed);
+  EXPECT_EQ(outcome.path, wal::DeliveryPath::streamed);
   EXPECT_THAT(outcome.warnings, Contains(AllOf(HasSubstr("archive_command"), HasSubstr("pg_stat_archiver"))));
   expect_stored(outcome.record.ranges);
 }
@@ -417,7 +417,7 @@ TEST_F(TransactionLogs, WaitsForOurArchiveCommandAndThenMovesTheSlot) {
       auto names = TRY(list_directory(wal + "archive_status"));
       for (const std::string& name : names) {
         if (!name.ends_with(".done")) continue;
-        TRY(push_wal_file(*archive_, repository_->identity(), {wal + name.substr(0, name.size() - 5), {}}));
+        TRY(wal::push_wal_file(*archive_, repository_->identity(), {wal + name.substr(0, name.size() - 5), {}}));
       }
       std::this_thread::yield();
     }
@@ -426,7 +426,7 @@ TEST_F(TransactionLogs, WaitsForOurArchiveCommandAndThenMovesTheSlot) {
   auto outcome = run();
   archiver.request_stop();
   EXPECT_OK(archiver.join());
-  EXPECT_EQ(outcome.path, DeliveryPath::archive_command);
+  EXPECT_EQ(outcome.path, wal::DeliveryPath::archive_command);
   EXPECT_EQ(outcome.segments_stored, 0u);
   expect_stored(outcome.record.ranges);
   // Nobody streamed from the slot, and still it holds back nothing that is stored.
@@ -467,7 +467,7 @@ TEST_F(TransactionLogs, WaitsForTheAgentThatHoldsTheSlot) {
   WorkerGroup agent{std::stop_token()};
   postgres::WalReceiver::Settings receiver;
   receiver.connection = connection_settings();
-  receiver.connection.application_name = WalDelivery::Settings{}.agent_application_name;
+  receiver.connection.application_name = wal::WalDelivery::Settings{}.agent_application_name;
   receiver.slot = kSlot;
   receiver.segment_size = kSegmentSize;
   receiver.start = {TimelineId{1}, Lsn{slot()->restart_lsn->value / kSegmentSize * kSegmentSize}};
@@ -484,7 +484,7 @@ TEST_F(TransactionLogs, WaitsForTheAgentThatHoldsTheSlot) {
   while (!slot()->active) std::this_thread::yield();
   Timestamp time = insert(1);
   auto outcome = run();
-  EXPECT_EQ(outcome.path, DeliveryPath::agent);
+  EXPECT_EQ(outcome.path, wal::DeliveryPath::agent);
   EXPECT_EQ(outcome.record.last_commit->time, time);
   EXPECT_TRUE(slot()->active);
   agent.request_stop();

@@ -104,10 +104,10 @@ class World {
     wal_.major_version = 15;
     summaries_read = 0;
     segments_scanned = 0;
-    WalCoverage coverage(wal_,
-                         {.summary = [this](SegmentName name) { return summary(name); },
-                          .scan = [this](const auto& names, const auto& visit) { return scan(names, visit); },
-                          .records = [this](const auto& names, const auto& visit) { return records(names, visit); }});
+    wal::WalCoverage coverage(
+        wal_, {.summary = [this](SegmentName name) { return summary(name); },
+               .scan = [this](const auto& names, const auto& visit) { return scan(names, visit); },
+               .records = [this](const auto& names, const auto& visit) { return records(names, visit); }});
     return TargetResolution({zone_}, backups_, coverage, {}).resolve(request);
   }
   int summaries_read = 0;
@@ -177,7 +177,7 @@ class World {
     return {};
   }
 
-  WalInventory wal_;
+  wal::WalInventory wal_;
   std::map<TimelineId, std::vector<WalEvent>> events_;
   std::map<TimelineId, std::vector<postgres::WalRecord>> others_;
   BackupInventory backups_;

@@ -1,14 +1,13 @@
-#include "restore/wal_plan.h"
-
 #include "fuzz/targets.h"
+#include "wal/plan.h"
 
 namespace spendsync::fuzz {
 namespace {
 
 bool reads(ByteView input) {
-  const auto plan = restore::parse_wal_plan(as_text(input));
+  const auto plan = wal::parse_wal_plan(as_text(input));
   if (!plan) return false;
-  const auto again = restore::parse_wal_plan(restore::to_json(*plan).dump());
+  const auto again = wal::parse_wal_plan(wal::to_json(*plan).dump());
   require(again && *again == *plan, "a plan is written and read again the same");
   for (const auto& stretch : plan->stretches) {
     require(plan->contains({stretch.timeline, stretch.last}), "a stretch is part of the plan");
@@ -20,16 +19,16 @@ bool reads(ByteView input) {
 }
 
 std::string sample() {
-  restore::WalPlan plan;
+  wal::WalPlan plan;
   plan.plan_id = "20240315T120000Z-ab12";
   plan.cluster = "demo";
   plan.system_identifier = {7300000000000000001u};
   plan.segment_size = 16u << 20;
   plan.stretches = {{{1}, 2, 90}, {{2}, 90, 200}};
-  plan.in_backup = restore::WalPlan::Stretch{{1}, 2, 2};
+  plan.in_backup = wal::WalPlan::Stretch{{1}, 2, 2};
   plan.histories = {TimelineId{2}};
   plan.window = "/var/lib/x/window";
-  return restore::to_json(plan).dump();
+  return wal::to_json(plan).dump();
 }
 
 }  // namespace

@@ -1,0 +1,18 @@
+// WAL that lies in a server's pg_wal alone: what a plan may count on before it is saved.
+#pragma once
+
+#include "wal/coverage.h"
+
+namespace spendsync::wal {
+
+/// Adds the history files and the segments of `wal_directory` that the inventory lacks, all but the one in which the
+/// server writes. That one is in `unsaved` only, and returned. Empty: no segment has been begun, or the newest is in
+/// the inventory already. Errors: those of reading the directory.
+Result<std::optional<SegmentName>> add_unsaved(WalInventory& inventory, const std::string& wal_directory,
+                                               SystemIdentifier system_identifier);
+
+/// Empty where it is none of these, and where the file is gone: the server has archived and removed it meanwhile.
+std::optional<Bytes> read_unsaved(const std::map<SegmentName, std::string>& unsaved, SegmentName name,
+                                  uint32_t segment_size);
+
+}  // namespace spendsync::wal
