@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "base/scratch_directory.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/service_user.h"
@@ -177,7 +178,7 @@ Result<void> become_unprivileged() {
 
 Result<int> run_demo(const Process& process, const DemoOptions& options) {
   TRY(become_unprivileged());
-  auto directory = TRY(TemporaryDirectory::create(options.directory.value_or("/tmp"), "ssb-demo-"));
+  auto directory = TRY(ScratchDirectory::create(options.directory.value_or("/tmp"), "ssb-demo-"));
   const std::string program = TRY(reachable_program(directory.path()));
   Result<Story> story = Error(ErrorKind::internal, "not run");
   {

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/condition.h"
+#include "base/scratch_directory.h"
 #include "cli/exit_code.h"
 #include "cli/new_file.h"
 #include "cli/sandbox.h"
@@ -129,7 +130,7 @@ Result<int> export_directory(const Process& process, Wiring& wiring, const Expor
   auto prepare = prepare_settings(wiring);
   prepare.target = TRY(absolute_path(options.output));
   const auto chosen = TRY(choose_restore(process, wiring, options.selection, request, prepare));
-  auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
+  auto directory = TRY(ScratchDirectory::create("/tmp", "ssb-restore-"));
   const auto program = TRY(reachable_program(directory.path()));
   auto settings = TRY(execute_settings(wiring, options.selection, program));
   const auto broker = TRY(provide_escrow_key(process, wiring, options.selection, directory.path(), settings));

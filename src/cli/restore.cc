@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/scratch_directory.h"
 #include "cli/cluster_folders.h"
 #include "cli/exit_code.h"
 #include "cli/restore_steps.h"
@@ -161,7 +162,7 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
 
   TRY(check_plan_id(options, plan));
   // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
-  auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-restore-"));
+  auto directory = TRY(ScratchDirectory::create("/tmp", "ssb-restore-"));
   const auto program = TRY(reachable_program(directory.path()));
   auto settings = TRY(execute_settings(*wiring, options, program));
   const auto broker = TRY(provide_escrow_key(process, *wiring, options, directory.path(), settings));

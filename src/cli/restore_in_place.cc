@@ -7,6 +7,7 @@
 #include <iostream>
 #include <set>
 
+#include "base/scratch_directory.h"
 #include "cli/exit_code.h"
 #include "cli/original_place.h"
 #include "cli/restore_steps.h"
@@ -216,7 +217,7 @@ class InPlaceRestore {
   /// Whatever the restore needs but the plan.
   Result<void> prepare_execution() {
     // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
-    directory_.emplace(TRY(TemporaryDirectory::create("/tmp", "ssb-restore-")));
+    directory_.emplace(TRY(ScratchDirectory::create("/tmp", "ssb-restore-")));
     const auto program = TRY(reachable_program(directory_->path()));
     execution_ = TRY(execute_settings(wiring_, options_, program));
     broker_ = TRY(provide_escrow_key(process_, wiring_, options_, directory_->path(), execution_));
@@ -300,7 +301,7 @@ class InPlaceRestore {
   const restore::RestoreRequest& request_;
   repository::Repository& repository_;
   OriginalPlace place_;
-  std::optional<TemporaryDirectory> directory_;
+  std::optional<ScratchDirectory> directory_;
   restore::ExecuteSettings execution_;
   std::unique_ptr<crypto::KeyBroker> broker_;
   bool begun_ = false;                 // the old directory may have been changed

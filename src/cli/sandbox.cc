@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include "base/scratch_directory.h"
 #include "cli/cluster_folders.h"
 #include "cli/service_user.h"
 #include "postgres/connection_role.h"
@@ -43,9 +44,9 @@ Result<void> recover_in(Sandbox& sandbox, const Process& process, Wiring& wiring
   // The server that recovers runs this program as restore_command: it needs a path that its user can reach.
   // It lies in the sandbox, so that it goes with it, unless the path is too long for the socket that lends keys.
   auto directory = sandbox.directory->path() + "/program";
-  std::optional<TemporaryDirectory> elsewhere;
+  std::optional<ScratchDirectory> elsewhere;
   if (directory.size() + sizeof("/keys") > sizeof(sockaddr_un::sun_path)) {
-    auto made = TRY(TemporaryDirectory::create("/tmp", "ssb-sandbox-"));
+    auto made = TRY(ScratchDirectory::create("/tmp", "ssb-sandbox-"));
     elsewhere.emplace(std::move(made));
     directory = elsewhere->path();
   }

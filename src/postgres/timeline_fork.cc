@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "base/scratch_directory.h"
 #include "postgres/control_file.h"
 #include "postgres/server_process.h"
 
@@ -67,7 +68,7 @@ Result<void> recover(const TimelineForkSettings& settings, const std::string& di
 }  // namespace
 
 Result<TimelineFork> fork_timeline(const TimelineForkSettings& settings, std::stop_token stop) {
-  auto directory = TRY(TemporaryDirectory::create("/tmp", "ssb-timeline"));
+  auto directory = TRY(ScratchDirectory::create("/tmp", "ssb-timeline"));
   auto before = TRY(read_control_file(settings.data_directory));
   auto signal = settings.data_directory + "/recovery.signal";
   TRY(replace_file(signal, {}, 0600));

@@ -77,7 +77,7 @@ Result<ServerProcess::Settings> RecoveredCluster::server_settings() {
   server.port = kPort;
   server.socket_directory = scratch_;
   if (scratch_.size() + sizeof("/.s.PGSQL.5432.lock") > sizeof(sockaddr_un::sun_path)) {
-    auto made = TRY(TemporaryDirectory::create("/tmp", "spendsync-sandbox-socket-"));
+    auto made = TRY(ScratchDirectory::create("/tmp", "spendsync-sandbox-socket-"));
     socket_elsewhere_.emplace(std::move(made));
     server.socket_directory = socket_elsewhere_->path();
   }

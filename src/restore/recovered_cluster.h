@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "base/scratch_directory.h"
 #include "postgres/server_process.h"
 #include "restore/restore.h"
 #include "restore/sandbox_directory.h"
@@ -57,7 +58,7 @@ class RecoveredCluster {
   repository::ManifestSummary backup_;
   std::string bin_directory_;
   RestoreReport report_;
-  std::optional<TemporaryDirectory> socket_elsewhere_;
+  std::optional<ScratchDirectory> socket_elsewhere_;
   std::string socket_directory_;
   std::string superuser_;
   std::string maintenance_database_;

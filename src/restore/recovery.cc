@@ -8,6 +8,7 @@
 
 #include "base/condition.h"
 #include "base/file.h"
+#include "base/scratch_directory.h"
 #include "base/time.h"
 #include "postgres/control_file.h"
 #include "postgres/server_process.h"
@@ -138,10 +139,10 @@ Result<RecoveryResult> Recovery::run(const std::string& directory, std::stop_tok
     server.settings[name] = value;
   }
   // A socket's path holds 107 bytes: a deep target gets its socket elsewhere.
-  std::optional<TemporaryDirectory> elsewhere;
+  std::optional<ScratchDirectory> elsewhere;
   server.socket_directory = directory;
   if (directory.size() + sizeof("/.s.PGSQL.5432.lock") > sizeof(sockaddr_un::sun_path)) {
-    auto made = TRY(TemporaryDirectory::create("/tmp", "spendsync-recovery-"));
+    auto made = TRY(ScratchDirectory::create("/tmp", "spendsync-recovery-"));
     elsewhere.emplace(std::move(made));
     server.socket_directory = elsewhere->path();
   }

@@ -142,8 +142,12 @@ TEST_F(ProgramDelta, AKilledRestoreIsTakenUpWithWhatItHadWritten) {
     MUST(killed.wait({}, std::chrono::milliseconds(10'000)));
   }
   ASSERT_TRUE(exists(target("copy") + "/spendsync-restore.unfinished")) << "the kill came too late";
+  // As killed runs leave it: the copy of the program that the recovering server would have called.
+  const std::string left = "/tmp/ssb-restore-killed";
+  shell(fmt::format("mkdir -p {0} && touch {0}/program && touch -d '2 hours ago' {0}", left));
   EXPECT_FALSE(exists(target("copy") + "/global/pg_control"));
   const auto report = installation_.must_summarize(words);
+  EXPECT_FALSE(exists(left));
   EXPECT_LT(number(report, "written_bytes"), number(report, "bytes"));
   EXPECT_THAT(server_.run({"pg_verifybackup", target("copy")}), HasSubstr("successfully verified"));
 }
