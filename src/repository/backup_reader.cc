@@ -10,6 +10,7 @@
 
 #include "base/crc32c.h"
 #include "crypto/sealed_stream.h"
+#include "repository/marks.h"
 
 namespace spendsync::repository {
 
@@ -176,7 +177,12 @@ Result<void> FrameReader::State::read(const ContentChunk& chunk, MutableBytes ou
   for (Parts rest = parts; !rest.empty();) {
     auto pack = TRY(find_pack(*rest.front()->run));
     auto near = rest.first(take_near(rest));
-    TRY_CONTEXT(read_near(near, *pack, out), "pack " + pack->name.to_string());
+    auto read = read_near(near, *pack, out);
+    if (!read) {
+      const auto& label = backup.packs(near.front()->run->source)->label;
+      return explain_missing(backup.repository, label,
+                             std::move(read).error().with_context("pack " + pack->name.to_string()));
+    }
     rest = rest.subspan(near.size());
   }
   return ok();
@@ -344,15 +350,26 @@ Result<void> check_stream(const StreamTable& table, std::string_view name) {
 
 }  // namespace
 
+namespace {
+
+/// The backup was listed a moment ago.
+Result<Manifest> read_listed(Repository& repository, const Label& label) {
+  auto manifest = read_manifest(repository, label);
+  if (!manifest) return explain_missing(repository, label, std::move(manifest).error());
+  return manifest;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<BackupReader>> BackupReader::open(Repository& repository, const Label& label) {
-  auto manifest = TRY(read_manifest(repository, label));
+  auto manifest = TRY(read_listed(repository, label));
   auto name = "manifest of " + label.text();
   TRY_CONTEXT(check_stream(manifest.body.file_table, "files"), name);
   TRY_CONTEXT(check_stream(manifest.body.page_hashes, "pages"), name);
   std::optional<PackList> base;
   if (manifest.summary.parent) {
     auto parent =
-        TRY_CONTEXT(read_manifest(repository, *manifest.summary.parent), "the full that " + label.text() + " needs");
+        TRY_CONTEXT(read_listed(repository, *manifest.summary.parent), "the full that " + label.text() + " needs");
     base = PackList{parent.summary.label, std::move(parent.body.packs)};
   }
   PackList own{label, manifest.body.packs};

@@ -1,5 +1,7 @@
 #include "repository/marks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/json.h"
@@ -74,6 +76,14 @@ Result<void> put_wal_tombstone(Repository& repository, const WalStretch& stretch
   const std::string key = layout.segment(stretch.first, size).text() + "-" + stretch.last.file_name(size);
   return put_mark(repository, ObjectType::tombstone, layout.wal_tombstone(stretch.first, stretch.last, size),
                   tombstone_text(repository, key, reason));
+}
+
+Error explain_missing(Repository& repository, const Label& label, Error why) {
+  if (!why.is(ErrorKind::not_found)) return why;
+  auto expired = repository.is_tombstoned(repository.layout().manifest(label));
+  if (!expired || !*expired) return why;
+  return Error(ErrorKind::not_found, fmt::format("{} was expired meanwhile ({})", label.text(), why.message()))
+      .with_hint("spendsync-backup list shows the backups that are there");
 }
 
 Result<bool> collect_run(Repository& repository, const Label& label, const std::string& reason) {

@@ -25,6 +25,10 @@ struct WalStretch {
 };
 Result<void> put_wal_tombstone(Repository& repository, const WalStretch& stretch, const std::string& reason);
 
+/// `why` something of a backup could not be read; where that is missing and the backup has been expired, this instead.
+/// Still not_found.
+Error explain_missing(Repository& repository, const Label& label, Error why);
+
 /// A tombstone at the key of the manifest of a run that has none: that run can no longer commit.
 /// False: a manifest stands there, the run has become a backup.
 Result<bool> collect_run(Repository& repository, const Label& label, const std::string& reason);

@@ -1,7 +1,10 @@
 #include "retention/expiry.h"
 
+#include <gmock/gmock.h>
+
 #include <algorithm>
 
+#include "repository/backup_reader.h"
 #include "repository/catalog.h"
 #include "repository/testing/sample_repository.h"
 #include "repository/verify_objects.h"
@@ -91,6 +94,36 @@ TEST(Expiry, TakesABackupOffTheListAndItsPacksADayLater) {
   EXPECT_TRUE(verified.clean()) << (verified.clean() ? ""
                                                      : verified.findings.front().key + verified.findings.front().what);
   EXPECT_EQ(compare_with_repository(*world.open_for_reading(), world.backups[1]), "");
+}
+
+TEST(Expiry, AReaderBeneathWhichABackupIsExpiredSaysSo) {
+  OldWorld world;
+  const auto label = world.backups[0].summary.label;
+  const auto says_so = [&](const Error& error) {
+    EXPECT_TRUE(error.is(ErrorKind::not_found));
+    EXPECT_THAT(error.message(), ::testing::HasSubstr(label.text() + " was expired meanwhile"));
+  };
+  const auto reader = MUST(repository::BackupReader::open(*world.repository, label));
+  const auto frames = MUST(reader->frame_reader());
+  std::vector<repository::FileEntry> files;
+  MUST(reader->for_each_file([&](const repository::FileEntry& entry) -> Result<void> {
+    if (entry.kind == repository::FileKind::file && entry.size > 0) files.push_back(entry);
+    return ok();
+  }));
+  ASSERT_FALSE(files.empty());
+  const auto read = [&] { return frames->read_file(files.front(), [](uint64_t, ByteView) { return ok(); }); };
+  ASSERT_OK(read());
+
+  EXPECT_EQ(expire_now(*world.repository).backups, 1u);
+  const auto opened = repository::BackupReader::open(*world.repository, label);
+  ASSERT_FALSE(opened.has_value());
+  says_so(opened.error());
+  ASSERT_OK(read());  // its packs are there for another day
+  world.clock.advance(hours(24));
+  EXPECT_EQ(expire_now(*world.repository).sweeps, 1u);
+  const auto gone = read();
+  ASSERT_FALSE(gone.has_value());
+  says_so(gone.error());
 }
 
 TEST(Expiry, AFullThatLacksAPackIsNotTheLastGoodOne) {
