@@ -84,7 +84,9 @@ Result<CommandOutput> run_with_checked_output(Command command, int output, std::
   if (!result) copier.request_stop();
   auto copied = copier.join();
   if (!result && result.error().is(ErrorKind::cancelled)) return result;
-  if (!copied && !copied.error().is(ErrorKind::cancelled)) return std::move(copied).error();
+  // A program that is ended by the copier's stop may have an exit status before the stop is noticed here.
+  bool stopped_with_it = !result && !copied && copied.error().is(ErrorKind::cancelled);
+  if (!copied && !stopped_with_it) return std::move(copied).error();
   return result;
 }
 
