@@ -15,23 +15,21 @@ LedgerClients::LedgerClients(std::string connection_string, int clients)
   auto connection = MUST(postgres::Connection::open({.connection_string = connection_string_}));
   MUST(connection.query("create table if not exists public.ledger(id bigint primary key, filler text)", {}));
   for (int client = 0; client < clients; ++client) {
-    threads_.emplace_back([this, client](std::stop_token stop) { run(stop, client); });
+    auto own = MUST(postgres::Connection::open({.connection_string = connection_string_}));
+    threads_.emplace_back([this, client, own = std::move(own)](std::stop_token stop) mutable {
+      run(std::move(stop), client, std::move(own));
+    });
   }
 }
 
 LedgerClients::~LedgerClients() { stop(); }
 
-void LedgerClients::run(std::stop_token stop, int client) {
-  auto connection = postgres::Connection::open({.connection_string = connection_string_});
-  if (!connection) {
-    ADD_FAILURE() << describe(connection.error());
-    return;
-  }
+void LedgerClients::run(std::stop_token stop, int client, postgres::Connection connection) {
   auto& seen = seen_[static_cast<size_t>(client)];
   for (int64_t number = 0; !stop.stop_requested(); ++number) {
     AcknowledgedCommit commit{.id = client * kIdsPerClient + number, .begun = clock_.now(), .acknowledged = {}};
     auto inserted =
-        connection->query("insert into public.ledger values ($1, repeat('x', 200))", {std::to_string(commit.id)});
+        connection.query("insert into public.ledger values ($1, repeat('x', 200))", {std::to_string(commit.id)});
     if (!inserted) return;  // the server is gone: that is what disasters are
     commit.acknowledged = clock_.now();
     seen.push_back(commit);

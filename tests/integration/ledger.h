@@ -20,6 +20,7 @@ struct AcknowledgedCommit {
 };
 
 /// Threads that insert rows into the table `ledger` as fast as the server takes them. The table is made by the first.
+/// All are connected when the constructor returns: whatever happens to the server later is no failure of theirs.
 class LedgerClients {
  public:
   LedgerClients(std::string connection_string, int clients);
@@ -30,7 +31,7 @@ class LedgerClients {
   std::vector<AcknowledgedCommit> stop();
 
  private:
-  void run(std::stop_token stop, int client);
+  void run(std::stop_token stop, int client, postgres::Connection connection);
   std::string connection_string_;
   SystemClock clock_;
   std::atomic<size_t> acknowledged_{0};
