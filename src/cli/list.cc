@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
 #include "cli/cluster_folders.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -233,7 +234,9 @@ Result<int> run_list(const Process& process, const ListOptions& options) {
   }
   const bool damaged =
       std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.damaged || row.unusable; });
-  const int code = damaged || !rollbacks.empty() ? kDamaged : kDone;
+  const bool went_back = std::ranges::any_of(
+      rollbacks, [](const Error& error) { return error.condition() == Condition::repository_went_back; });
+  const int code = damaged || went_back ? kDamaged : kDone;
   auto fields = list_json(*folders.front(), rows);
   if (!rollbacks.empty()) fields.set("rolled_back", rollbacks.front().message());
   process.output.summary("list", std::move(fields), code);

@@ -7,6 +7,7 @@
 #include "postgres/control_file.h"
 #include "postgres/data_directory.h"
 #include "repository/remembered.h"
+#include "repository/rollback.h"
 #include "wal/archive_backlog.h"
 #include "wal/push.h"
 
@@ -56,7 +57,8 @@ Result<wal::PushOutcome> push(const Process& process, const WalPushOptions& opti
     repository = create_repository(*wiring, system_identifier);
   }
   auto opened = TRY(std::move(repository));
-  repository::remember(*opened);  // a site may have no other command that writes
+  TRY(repository::expect_no_rollback(*opened));  // the server keeps its WAL: nothing is lost by not taking it
+  repository::remember(*opened);                 // a site may have no other command that writes
   repository::WalArchive archive(*opened,
                                  {.compression = wiring->compression(), .threads = std::min(4u, available_cores())});
   return wal::push_wal_file(archive, opened->identity(), request);

@@ -49,7 +49,10 @@ Result<bool> is_there_or_expired(Repository& repository, const std::string& text
   if (info) return true;
   if (!info.error().is(ErrorKind::not_found)) return std::move(info).error();
   if (!text.starts_with(repository.layout().base())) return false;  // has no place for a tombstone
-  return repository.is_tombstoned(key);
+  auto expired = repository.is_tombstoned(key);
+  // A tombstone that proves nothing must not keep anybody from a backup for good: what it was said of counts as gone.
+  if (!expired && (expired.error().is(ErrorKind::corrupt) || expired.error().is(ErrorKind::refused))) return false;
+  return expired;
 }
 
 void remember_newest_seen(Repository& repository, const NewestSeen& seen) {

@@ -81,6 +81,18 @@ TEST_F(Rollback, ARecordThatWasExpiredIsNone) {
   EXPECT_OK(world_.try_open());
 }
 
+TEST_F(Rollback, ADamagedTombstoneProvesNothingAndTheWayOnIsOpen) {
+  MUST(world_.memory.remove(newer_));
+  put_tombstone(newer_);
+  const auto tombstone = repository_->layout().tombstone(newer_);
+  auto bytes = MUST(world_.memory.get(tombstone, 1u << 30));
+  bytes.back() ^= std::byte{1};
+  world_.memory.overwrite(tombstone, bytes);
+  EXPECT_TRUE(MUST(find_rollback(*repository_)));
+  EXPECT_TRUE(MUST(accept_rollback(*repository_, MUST(Catalog::load(*repository_, {})), {})));
+  EXPECT_OK(world_.try_open());
+}
+
 TEST_F(Rollback, ADamagedRecordIsDamageAndKeepsNobodyFromANewBackup) {
   auto bytes = MUST(world_.memory.get(newer_, 1u << 30));
   bytes.back() ^= std::byte{1};

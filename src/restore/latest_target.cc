@@ -85,7 +85,8 @@ std::optional<std::string> TargetResolution::stated_beyond(const RecoveryWindow&
 Result<void> TargetResolution::expect_latest(const RestoreRequest& request, const RecoveryWindow& best,
                                              const std::vector<RecoveryWindow>& windows) {
   std::optional<std::string> why = stated_beyond(best, windows, request.timeline.has_value());
-  if (!why && backups_.went_back) why = backups_.went_back->message();
+  const auto& other = backups_.went_back;
+  if (!why && other && other->condition() == Condition::repository_went_back) why = other->message();
   if (!why) return ok();
   const auto reached = fmt::format("{}: what was committed after {} cannot be reached", *why, moment(best.until));
   if (request.up_to_what_is_there) {

@@ -95,6 +95,14 @@ TEST(LatestTarget, IsRefusedWhereTheRepositoryWentBack) {
   EXPECT_THAT(day.warnings[0], HasSubstr("record 9"));
 }
 
+TEST(LatestTarget, OfAnotherRepositoryThanThisHostHasSeenIsToldAndDone) {
+  World world = a_day();
+  world.is_another_one("this host has backed up to repository b");
+  auto target = MUST(world.resolve(kLatest));
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("repository b"));
+}
+
 TEST(LatestTarget, BeginsBehindAGapThatALaterBackupCloses) {
   auto target = MUST(with_gap().resolve(kLatest));
   EXPECT_EQ(target.backup.label.text(), "20240315T100000Z-full");

@@ -56,8 +56,9 @@ Result<ProofCheck> run_pg_amcheck(const RecoveredCluster& cluster, const SourceD
 /// Opens every database that takes connections; the file of each relation must be there, with all parts before its
 /// last one. Names in `why` the databases that take no connections. Requires: started.
 Result<ProofCheck> check_relation_files(const RecoveredCluster& cluster, std::stop_token stop);
-/// Of the names in one directory: the first missing part of each relation file of which a later part is there.
-std::vector<std::string> missing_segments(const std::vector<std::string>& names);
+/// Of the names in one directory: the first missing part of each of `files` (first parts, without fork) and its forks
+/// of which a later part is there.
+std::vector<std::string> missing_segments(const std::vector<std::string>& names, const std::set<std::string>& files);
 Result<ProofCheck> check_visibility_maps(const RecoveredCluster& cluster, const SourceDamage& source,
                                          std::stop_token stop);
 

@@ -113,12 +113,19 @@ TEST(SourceDamage, IsTheBlockThatWasRecordedAndNoOther) {
 }
 
 TEST(MissingSegments, NamesThePartWithoutWhichLaterOnesAreThere) {
-  EXPECT_EQ(missing_segments({"16384", "16384.1", "16384.2", "16384_fsm", "16384_vm", "PG_VERSION", "pg_filenode.map"}),
-            std::vector<std::string>{});
-  EXPECT_EQ(missing_segments({"16384", "16384.2", "16384.3"}), std::vector<std::string>{"16384.1"});
-  EXPECT_EQ(missing_segments({"16385_fsm.1", "16385", "17"}), std::vector<std::string>{"16385_fsm"});
-  EXPECT_EQ(missing_segments({"16386", "16386.10", "16386.1"}), std::vector<std::string>{"16386.2"});
-  EXPECT_EQ(missing_segments({"t3_16390", "16387.x", "16388."}), std::vector<std::string>{});
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(missing_segments({"16384", "16384.1", "16384.2", "16384_fsm", "16384_vm", "PG_VERSION", "pg_filenode.map"},
+                             {"16384"}),
+            Names{});
+  EXPECT_EQ(missing_segments({"16384", "16384.2", "16384.3"}, {"16384"}), Names{"16384.1"});
+  EXPECT_EQ(missing_segments({"16385_fsm.1", "16385", "17"}, {"16385"}), Names{"16385_fsm"});
+  EXPECT_EQ(missing_segments({"16386", "16386.10", "16386.1"}, {"16386"}), Names{"16386.2"});
+  EXPECT_EQ(missing_segments({"t3_16390", "16387.x", "16388."}, {"16387", "16388"}), Names{});
+}
+
+// Replay of a drop removes parts in their order up to the first that the backup did not meet.
+TEST(MissingSegments, PartsOfADroppedRelationAreNobodys) {
+  EXPECT_EQ(missing_segments({"16384.10", "16384.11", "16385"}, {"16385"}), std::vector<std::string>{});
 }
 
 }  // namespace

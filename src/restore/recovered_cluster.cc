@@ -127,7 +127,7 @@ Result<Connection> RecoveredCluster::connect(const std::string& database, std::s
 }
 
 Result<std::vector<std::string>> RecoveredCluster::databases(std::stop_token stop) const {
-  return list_databases("datallowconn", std::move(stop));
+  return list_databases("datallowconn and datconnlimit <> -2", std::move(stop));
 }
 
 Result<std::vector<std::string>> RecoveredCluster::databases_without_connections(std::stop_token stop) const {

@@ -31,7 +31,8 @@ class RecoveredCluster {
   /// The same for PostgreSQL's programs: --host, --port, --username.
   std::vector<std::string> client_options() const;
   Result<postgres::Connection> connect(const std::string& database, std::stop_token stop) const;
-  /// Databases that take connections, by name. Requires: started.
+  /// Databases that take connections, by name; not those that a DROP DATABASE has marked invalid, which
+  /// RestoreReport::unusable names. Requires: started.
   Result<std::vector<std::string>> databases(std::stop_token stop) const;
   Result<std::vector<std::string>> databases_without_connections(std::stop_token stop) const;
 

@@ -24,7 +24,8 @@ struct BackupInventory {
   /// Why, by the newest verify, a backup is not to be relied on. It is restored from where it is asked for, and where
   /// nothing else leads to what was asked for.
   std::map<repository::Label, std::string> damaged;
-  /// Why the repository is not what this host has seen (repository/rollback.h); the caller's to fill in.
+  /// Why the repository is not what this host has seen (repository/rollback.h); the caller's to fill in. Another
+  /// repository is warned of, an earlier state of the same one keeps --latest from being the latest.
   std::optional<Error> went_back{};
 };
 BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -62,9 +61,20 @@ bool is_data_directory(const Fd& directory) {
   return has(directory, "PG_VERSION") && (has(directory, "global") || has(directory, "base"));
 }
 
-/// PG_15_202209061: PostgreSQL makes one in the location of a tablespace.
+/// PG_15_202209061: PostgreSQL makes one in the location of a tablespace (common/relpath.h,
+/// TABLESPACE_VERSION_DIRECTORY: major version and catalog version, which is a date and a digit).
 bool is_version_directory(const std::string& name) {
-  return name.starts_with("PG_") && name.size() > 3 && std::isdigit(static_cast<unsigned char>(name[3])) != 0;
+  constexpr size_t kCatalogVersion = 9;
+  auto digits = [](std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  std::string_view rest = name;
+  if (!rest.starts_with("PG_")) return false;
+  rest.remove_prefix(3);
+  const auto underscore = rest.find('_');
+  if (underscore == std::string_view::npos) return false;
+  return digits(rest.substr(0, underscore)) && rest.size() - underscore - 1 == kCatalogVersion &&
+         digits(rest.substr(underscore + 1));
 }
 
 /// A directory that may not be read is none of a server that runs as this user.
@@ -145,7 +155,8 @@ Result<void> check_places(const RestorePlan& plan) {
     TRY(check_holds_no_repository(paths.data, plan.repository));
   } else {
     for (const auto& place : {paths.data, paths.files, paths.tablespaces, paths.window}) {
-      TRY(check_surroundings(place, plan.repository));
+      const bool inside = place.starts_with(paths.data + "/");  // the window where there is no room beside: it is ours
+      if (!inside) TRY(check_surroundings(place, plan.repository));
     }
   }
   for (const auto& tablespace : plan.tablespaces) {

@@ -73,10 +73,15 @@ TEST_F(LostNewest, ARepositoryThatWentBackIsNoticedByAllAndWrittenToByNone) {
   commit_and_store();
   installation_.must_run({"backup", "full"});
   shell("mv " + repository() + " " + target("today") + " && mv " + target("yesterday") + " " + repository());
+  const auto segment = server_.data_directory() + "/pg_wal/" +
+                       server_.psql("insert into ledger values (9); select pg_walfile_name(pg_switch_wal())");
   const auto seen = state();
   const auto stored = names();
-  for (const auto& command : std::vector<std::vector<std::string>>{
-           {"backup", "full"}, {"backup", "incremental"}, {"backup", "transaction_logs"}, {"expire"}}) {
+  for (const auto& command : std::vector<std::vector<std::string>>{{"backup", "full"},
+                                                                   {"backup", "incremental"},
+                                                                   {"backup", "transaction_logs"},
+                                                                   {"wal", "push", segment},
+                                                                   {"expire"}}) {
     const auto output = installation_.run(command);
     EXPECT_EQ(output.exit_status, 4) << command.back() << output.err;
     EXPECT_THAT(output.err, AllOf(HasSubstr("SSB-1108"), HasSubstr("init --accept-rollback")));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/condition.h"
 #include "base/testing.h"
 #include "restore/target_resolution.h"
 
@@ -90,6 +91,10 @@ class World {
     return *this;
   }
   World& went_back(std::string why) {
+    backups_.went_back = Error(ErrorKind::refused, std::move(why)).with_condition(Condition::repository_went_back);
+    return *this;
+  }
+  World& is_another_one(std::string why) {
     backups_.went_back = Error(ErrorKind::refused, std::move(why));
     return *this;
   }
