@@ -30,9 +30,10 @@ Result<int> run_accept_rollback(const Process& process) {
     if (accepted->newest) json.set("newest", *accepted->newest);
     all.push(std::move(json));
   }
-  process.output.line(any ? "Next: spendsync-backup backup full. What was committed since then and before that backup "
-                            "ends may not be restorable; `list` shows what is."
-                          : "The repository holds the newest record that this host has seen: nothing was changed.");
+  process.output.line(
+      any ? "Next: spendsync-backup backup full. Moments that only the records given up covered cannot be "
+            "restored; `list` shows what can."
+          : "The repository holds the newest record that this host has seen: nothing was changed.");
   process.output.summary("init", Json().set("accepted", std::move(all)), kDone);
   return kDone;
 }

@@ -46,7 +46,7 @@ Result<RecoveryState> read_recovery_state(repository::Repository& repository, co
   auto windows = TRY(resolution.windows());
   // Nobody is safe by a backup that verify found damaged.
   std::erase_if(windows, [&](const auto& window) { return state.inventory->damaged.contains(window.backup->label); });
-  if (const auto* best = restore::TargetResolution::furthest(windows)) {
+  if (const auto* best = resolution.furthest(windows)) {
     state.best = *best;
     state.beyond = resolution.stated_beyond(*best, windows);
   }

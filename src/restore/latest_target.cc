@@ -33,11 +33,15 @@ std::vector<StatedEnd> stated_ends(const BackupInventory& backups) {
 
 }  // namespace
 
-const RecoveryWindow* TargetResolution::furthest(const std::vector<RecoveryWindow>& windows) {
+const RecoveryWindow* TargetResolution::furthest(const std::vector<RecoveryWindow>& windows) const {
+  auto goes_on_behind = [&](const RecoveryWindow& a, const RecoveryWindow& b) {
+    return a.end > b.end && wal_.path_to(a.timeline).history().contains({b.timeline, b.end});
+  };
+  auto reach = [](const RecoveryWindow& w) { return std::tuple(w.until, w.end, w.timeline, w.backup->stopped); };
   const RecoveryWindow* best = nullptr;
   for (const auto& window : windows) {
-    auto reach = [](const RecoveryWindow& w) { return std::tuple(w.until, w.end, w.timeline, w.backup->stopped); };
-    if (best == nullptr || reach(*best) < reach(window)) best = &window;
+    if (best != nullptr && goes_on_behind(*best, window)) continue;
+    if (best == nullptr || goes_on_behind(window, *best) || reach(*best) < reach(window)) best = &window;
   }
   return best;
 }
@@ -84,7 +88,9 @@ std::optional<std::string> TargetResolution::stated_beyond(const RecoveryWindow&
 
 Result<void> TargetResolution::expect_latest(const RestoreRequest& request, const RecoveryWindow& best,
                                              const std::vector<RecoveryWindow>& windows) {
-  std::optional<std::string> why = stated_beyond(best, windows, request.timeline.has_value());
+  // Whoever names a timeline or a backup has chosen the way: where another one ends says nothing of it.
+  const bool only_its_way = request.timeline || request.label || request.day;
+  std::optional<std::string> why = stated_beyond(best, windows, only_its_way);
   const auto& other = backups_.went_back;
   if (!why && other && other->condition() == Condition::repository_went_back) why = other->message();
   if (!why) return ok();

@@ -118,6 +118,27 @@ TEST(LatestTarget, IsNotKeptBackByABranchThatWasLeftBehind) {
   EXPECT_EQ(MUST(world.resolve(kLatest)).recovery.timeline, TimelineId{2});
 }
 
+// A backup that a standby made, whose clock is behind its primary's, ends in a segment that is not stored yet.
+TEST(LatestTarget, OnOneWayThePositionSaysWhatIsLaterAndNotTheClock) {
+  World world = world_up_to(18);
+  world.backup(BackupType::full, "2024-03-15T05:40:00Z", "2024-03-15T05:50:00Z", {TimelineId{1}, lsn(18, 2000)},
+               lsn(19, 300));
+  auto target = MUST(world.resolve(kLatest));
+  EXPECT_EQ(target.backup.label.text(), "20240315T054000Z-full");
+  EXPECT_EQ(target.limit, lsn(19, 300));
+}
+
+TEST(LatestTarget, OfANamedBackupOnlyItsOwnWayCounts) {
+  World world = world_up_to(18);
+  world.fork(2, 1, lsn(13, 5000)).segments(2, 13, 30);
+  world.backup(BackupType::full, "2024-03-15T04:00:00Z", "2024-03-15T04:05:00Z", {TimelineId{1}, lsn(16, 40)},
+               lsn(16, 300));  // on the branch that was left behind
+  world.log("2024-03-15T09:00:00Z", 2, lsn(13), lsn(31), "2024-03-15T09:00:10Z");
+  auto target = MUST(world.resolve({.type = "full", .date = "20240315T040000Z-full", .latest = true}));
+  EXPECT_EQ(target.limit, lsn(19));
+  EXPECT_EQ(MUST(world.resolve(kLatest)).recovery.timeline, TimelineId{2});
+}
+
 TEST(LatestTarget, AskedForOnATimelineOnlyThatOneCounts) {
   World world = world_up_to(18);
   world.fork(2, 1, lsn(16, 5000)).segments(2, 16, 17);

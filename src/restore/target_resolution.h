@@ -76,8 +76,9 @@ class TargetResolution {
   /// Everything that can be restored, by backup and timeline.
   Result<std::vector<RecoveryWindow>> windows();
 
-  /// The window that reaches furthest, which --latest takes; nullptr where there is none.
-  static const RecoveryWindow* furthest(const std::vector<RecoveryWindow>& windows);
+  /// The window that reaches furthest, which --latest takes; nullptr where there is none. On one way the position says
+  /// which that is, since hosts' clocks differ; of ways that have parted, the time.
+  const RecoveryWindow* furthest(const std::vector<RecoveryWindow>& windows) const;
   /// What a readable record states, or later WAL proves, and `best` does not reach: later than its end, in one line
   /// with the object that is missing. nullopt: `best` leads to the latest that anything here speaks of; with
   /// `on_its_way`, anything on the way that `best` goes.
