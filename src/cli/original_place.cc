@@ -74,10 +74,14 @@ Result<OriginalPlace> OriginalPlace::look(Settings settings, const Clock& clock)
   } else {
     place.begin_anew();
   }
-  auto staged = place.data() + ".files";
-  if (place.unfinished() || place.state_.restored || !exists(staged)) return place;
+  return place;
+}
+
+Result<void> OriginalPlace::check_staging() const {
+  auto staged = data() + ".files";
+  if (unfinished() || state_.restored || !exists(staged)) return {};
   auto names = TRY(list_directory(staged));
-  if (names.empty()) return place;
+  if (names.empty()) return {};
   return Error(ErrorKind::refused, fmt::format("{} is not empty: captured files would be staged there", staged))
       .with_hint("move it elsewhere, or restore with --database-only");
 }

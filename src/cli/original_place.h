@@ -30,18 +30,22 @@ class OriginalPlace {
     std::string bin_directory;
   };
   /// Reads the state that an interrupted attempt left, and forgets one that a server has run on since: what it says is
-  /// of the past. Errors: refused when something that no restore of this program made
-  /// lies where captured files are staged (<data>.files).
+  /// of the past.
   static Result<OriginalPlace> look(Settings settings, const Clock& clock);
 
   const std::string& data() const { return settings_.data; }
   InPlaceState& state() { return state_; }
   /// The directory holds an unfinished restore: the old one is aside or being rewritten already.
   bool unfinished() const;
+  /// What lies there is as it was before the first attempt, but for a server that it stopped.
+  bool untouched() const { return !unfinished() && !state_.restored; }
   /// Of this attempt alone: what an earlier one kept is no part of this server's WAL.
   std::string aside_wal() const { return settings_.data + ".unarchived-wal-" + state_.stamp; }
   std::string kept_files() const { return settings_.data + ".files.before-" + state_.stamp; }
 
+  /// Errors: refused when something that no restore of this program made lies where captured files are staged
+  /// (<data>.files).
+  Result<void> check_staging() const;
   /// Remembers whether it runs, and stops it: immediate, since the checkpoint of a clean shutdown may recycle WAL that
   /// is not archived yet, and only WAL counts here. Waits for processes that outlived their postmaster, `stop` or not.
   /// True when it ran. Errors: conflict when it does not end; cancelled before it was asked to.

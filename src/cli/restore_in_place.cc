@@ -76,6 +76,20 @@ class InPlaceRestore {
         place_(std::move(place)) {}
 
   Result<int> run() {
+    auto done = attempt();
+    // A second run of the same command goes on with what was begun. What was not is as if it had not been asked for:
+    // a server that this attempt, or an earlier one that was killed, has stopped runs again.
+    if (done || options_.plan_only) return done;
+    if (place_.untouched()) return place_.give_up(std::move(done).error());
+    bool refused = done.error().is(ErrorKind::refused) && begun_;
+    return refused ? std::move(done).error().with_exit_code(kFailed) : std::move(done).error();
+  }
+
+ private:
+  const TimeZone& zone() const { return wiring_.config().schedules.timezone; }
+
+  Result<int> attempt() {
+    TRY(place_.check_staging());
     auto plan = TRY(make_plan());
     if (place_.state().restored && !place_.unfinished()) {
       if (place_.state().plan == plan.resume_id) return start_only();
@@ -94,16 +108,8 @@ class InPlaceRestore {
     auto progress = process_.output.progress("restore");
     TRY(check(plan, *progress));
     TRY(confirm(process_, plan.cluster, place_.data(), options_.yes));
-    auto done = replace(*progress);
-    if (done) return done;
-    // A second run of the same command goes on with what was begun. What was not is as if it had not been asked for.
-    if (!place_.unfinished() && !place_.state().restored) return place_.give_up(std::move(done).error());
-    bool refused = done.error().is(ErrorKind::refused) && begun_;
-    return refused ? std::move(done).error().with_exit_code(kFailed) : std::move(done).error();
+    return replace(*progress);
   }
-
- private:
-  const TimeZone& zone() const { return wiring_.config().schedules.timezone; }
 
   /// All that can be refused is refused while the server still runs.
   Result<void> check(const restore::RestorePlan& plan, Progress& progress) {
@@ -312,14 +318,34 @@ class InPlaceRestore {
 
 }  // namespace
 
+namespace {
+
+Result<OriginalPlace> look_at_place(const Process& process, const Wiring& wiring, const std::string& data,
+                                    int major_version) {
+  const auto bin_directory =
+      TRY(postgres::find_bin_directory(major_version, wiring.config().database.bin_directory.value_or("")));
+  return OriginalPlace::look({data, bin_directory}, process.clock);
+}
+
+/// Nothing can be restored now: a server that an earlier attempt has stopped need not wait for it.
+Error without_repository(const Process& process, const Wiring& wiring, const std::string& data, Error failed) {
+  if (!exists(data + "/" + repository::kInPlaceFile)) return failed;
+  auto version = read_text_file(data + "/PG_VERSION", 16);
+  if (!version) return failed;
+  auto place = look_at_place(process, wiring, data, std::atoi(version->c_str()));
+  return place && place->untouched() ? place->give_up(std::move(failed)) : failed;
+}
+
+}  // namespace
+
 Result<int> run_restore_in_place(const Process& process, Wiring& wiring, const RestoreOptions& options,
                                  const restore::RestoreRequest& request) {
   const auto data = TRY(configured_place(wiring));
-  auto repository = TRY(open_repository_of(wiring, data));
-  const auto bin_directory = TRY(postgres::find_bin_directory(repository->identity().major_version,
-                                                              wiring.config().database.bin_directory.value_or("")));
-  auto place = TRY(OriginalPlace::look({data, bin_directory}, process.clock));
-  return InPlaceRestore(process, wiring, options, request, *repository, std::move(place)).run();
+  auto repository = open_repository_of(wiring, data);
+  if (!repository && options.plan_only) return std::move(repository).error();
+  if (!repository) return without_repository(process, wiring, data, std::move(repository).error());
+  auto place = TRY(look_at_place(process, wiring, data, (*repository)->identity().major_version));
+  return InPlaceRestore(process, wiring, options, request, **repository, std::move(place)).run();
 }
 
 }  // namespace spendsync::cli

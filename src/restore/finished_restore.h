@@ -5,11 +5,12 @@
 
 namespace spendsync::restore {
 
-/// Remembers in the recovered data directory that `plan` was done, and the checkpoint that it ended with. Durable.
+/// Remembers in the recovered data directory that `plan` was done, how much lies there, and the checkpoint that
+/// recovery ended with. Durable.
 Result<void> remember_finished(const RestorePlan& plan);
 
-/// Whether `plan.paths.data` is the whole result of this very plan, opened by no server since. False when that cannot
-/// be told, or for captured files alone.
+/// Whether `plan.paths` is the whole result of this very plan, opened by no server since: nothing that was restored is
+/// gone, tablespaces and captured files included. False when that cannot be told, or for captured files alone.
 bool is_finished(const RestorePlan& plan);
 
 }  // namespace spendsync::restore

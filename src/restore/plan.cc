@@ -64,11 +64,14 @@ std::string identity_of(const RestorePlan& plan, const std::string& repository_i
                      plan.ending == Ending::before_recovery, mapped);
 }
 
-/// What time changes, and where it all goes.
+/// What time changes, and where it all goes. WAL behind a target that is no end of WAL changes nothing: a server that
+/// goes on writing must not make a plan that was approved another one.
 std::string result_of(const RestorePlan& plan, const PlanSettings& settings) {
   const auto& target = plan.target;
+  bool to_the_end = target.recovery.kind == RecoveryTarget::Kind::end_of_wal;
+  auto limit = to_the_end ? target.limit.to_string() : std::string();
   auto commit = target.last_commit ? target.last_commit->lsn.to_string() : std::string();
-  return fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", target.needed_until.to_string(), target.limit.to_string(), commit,
+  return fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", target.needed_until.to_string(), limit, commit,
                      format_utc(target.reached), static_cast<int>(plan.ending), settings.asked_target,
                      static_cast<int>(plan.existing), plan.in_place);
 }

@@ -56,7 +56,7 @@ Result<Bytes> replayed_content(repository::WalArchive& archive, const RestorePla
   }
   auto unsaved = wal::read_unsaved(plan.unsaved_wal, name, plan.wal.segment_size);
   if (unsaved) return *std::move(unsaved);
-  if (is_partial(plan, name)) return archive.get_file(name.file_name(plan.wal.segment_size) + ".partial");
+  if (is_partial(plan, name)) return wal::get_partial_or_whole(archive, name, plan.wal.segment_size);
   return archive.get_segment(name);
 }
 

@@ -35,7 +35,7 @@ Result<Bytes> content_of(repository::WalArchive& archive, const WalInventory& in
   auto unsaved = read_unsaved(inventory.unsaved, name, inventory.segment_size);
   if (unsaved) return *std::move(unsaved);
   if (partial_with(inventory, name) == nullptr) return archive.get_segment(name);
-  return archive.get_file(name.file_name(inventory.segment_size) + ".partial");
+  return get_partial_or_whole(archive, name, inventory.segment_size);
 }
 
 struct Scanned {

@@ -1,7 +1,7 @@
 #include "wal/coverage.h"
 
 #include "wal/testing/test_wal.h"
-#include "wal/uploader.h"
+#include "wal/unsaved.h"
 
 namespace spendsync::wal {
 namespace {
@@ -99,6 +99,15 @@ TEST_F(WalCoverageTest, WhatOnlyAServerHasCountsAsIfItHadBeenSaved) {
   search = MUST(coverage.search_time(path, start_of(3), reach.end, kNoon + std::chrono::seconds(1)));
   ASSERT_TRUE(search.last);
   EXPECT_EQ(search.last->transaction, 8u);
+  // So is the one in which the server wrote, of which there is no .partial.
+  const auto end = builder.position();
+  builder.fill_segment();
+  wal_.put({kOne, 5}, builder.segment(5));
+  write("000000010000000000000005", builder.segment(4));
+  search = MUST(coverage.search_time(path, start_of(3), end, kNoon + std::chrono::seconds(2)));
+  ASSERT_TRUE(search.last && search.next);
+  EXPECT_EQ(search.next->transaction, 10u);
+  EXPECT_KIND(get_partial_or_whole(*wal_.archive, {kOne, 9}, SmallWal::kSegmentSize), ErrorKind::not_found);
 }
 
 TEST_F(WalCoverageTest, AServersSegmentsBehindAHoleAreTold) {

@@ -80,4 +80,10 @@ std::optional<Bytes> read_unsaved(const std::map<SegmentName, std::string>& unsa
   return *std::move(content);
 }
 
+Result<Bytes> get_partial_or_whole(repository::WalArchive& archive, SegmentName name, uint32_t segment_size) {
+  auto partial = archive.get_file(name.file_name(segment_size) + ".partial");
+  if (partial || !partial.error().is(ErrorKind::not_found)) return partial;
+  return archive.get_segment(name);
+}
+
 }  // namespace spendsync::wal

@@ -15,4 +15,8 @@ Result<std::optional<SegmentName>> add_unsaved(WalInventory& inventory, const st
 std::optional<Bytes> read_unsaved(const std::map<SegmentName, std::string>& unsaved, SegmentName name,
                                   uint32_t segment_size);
 
+/// The saved part of a segment in which a server writes, or else the whole segment: it may have been finished and
+/// archived since the part was seen. Errors: not_found where there is neither.
+Result<Bytes> get_partial_or_whole(repository::WalArchive& archive, SegmentName name, uint32_t segment_size);
+
 }  // namespace spendsync::wal

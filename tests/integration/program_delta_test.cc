@@ -185,5 +185,36 @@ TEST_F(ProgramDelta, ARestoreThatWasKilledWhenAllWasDoneSucceedsTheSecondTime) {
   }
 }
 
+TEST_F(ProgramDelta, AFinishedRestoreOfWhichAPartWasDeletedIsNotFinished) {
+  const auto place = server_.make_directory("fast");
+  const auto captured = server_.make_directory("etc");
+  shell(fmt::format("echo token > {}/token", captured));
+  installation_.configure(fmt::format("files:\n  - {{ name: keys, paths: [{}] }}\n", captured));
+  server_.run({"psql", "-X", "-d", server_.connection_string(), "-c",
+               fmt::format("create tablespace fast location '{}'", place)});
+  server_.psql("create table t tablespace fast as select 1 as n");
+  server_.psql("create table u as select 1 as n");
+  installation_.must_run({"backup", "full"});
+  const auto copy = target("copy");
+  const std::vector<std::string> parts{
+      copy + "-tablespaces/" + server_.psql("select oid from pg_tablespace where spcname = 'fast'"),
+      copy + ".files/keys", copy + "/base/1", copy + "/" + server_.psql("select pg_relation_filepath('u')")};
+  for (bool recovered : {false, true}) {
+    std::vector<std::string> words{"restore", "full", today(), "--target", copy};
+    if (!recovered) words.emplace_back("--no-start");
+    installation_.must_run(words);
+    for (const auto& part : parts) {
+      SCOPED_TRACE((recovered ? "recovered, without " : "not recovered, without ") + part);
+      shell(fmt::format("mv {} {}", part, target("away")));
+      const auto output = installation_.run(words);
+      EXPECT_EQ(output.exit_status, 4) << output.out << output.err;
+      EXPECT_THAT(output.err, HasSubstr("is not empty"));
+      shell(fmt::format("mv {} {}", target("away"), part));
+      EXPECT_THAT(installation_.run(words).out, HasSubstr("came to its end here before"));
+    }
+    shell(fmt::format("rm -r {0} {0}.files {0}-tablespaces", copy));
+  }
+}
+
 }  // namespace
 }  // namespace spendsync::testing

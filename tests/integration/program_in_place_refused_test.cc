@@ -1,7 +1,9 @@
 // Restores in place that are refused: whoever asked has the server that ran before, running.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/testing.h"
 #include "integration/installation.h"
@@ -140,6 +142,79 @@ TEST_F(ProgramInPlaceRefused, WhereTheServerDoesNotStartAgainTheMessageHasTheCom
                fmt::format("sed -i '/no_such_setting/d' {0}/postgresql.conf; {1} -w -l {0}/log.again >&2",
                            server_.data_directory(), command)});
   EXPECT_EQ(server_.psql("select max(n) from t"), "2");
+}
+
+TEST_F(ProgramInPlaceRefused, APlanOfAnEarlierMomentStaysApprovedWhileTheServerWrites) {
+  server_.psql("insert into t values (2)");
+  server_.psql("select pg_create_restore_point('before_the_accident')");
+  const std::vector<std::string> how{"restore", "--target-name", "before_the_accident", "--in-place"};
+  const auto id_of = [&] {
+    auto words = how;
+    words.emplace_back("--plan");
+    const auto summary = installation_.must_summarize(words);
+    return MUST(summary.find("plan")->text("plan_id"));
+  };
+  const auto id = id_of();
+  server_.psql("insert into t select generate_series(3, 1000)");
+  server_.psql("select pg_switch_wal()");
+  server_.psql("insert into t values (1001)");
+  EXPECT_EQ(id_of(), id);
+  const auto output = restore({"--target-name", "before_the_accident", "--plan-id", id});
+  EXPECT_EQ(output.exit_status, 0) << output.out << output.err;
+  EXPECT_EQ(server_.psql("select max(n) from t"), "2");
+}
+
+/// An earlier attempt was killed when it had stopped the server: the next one is refused, and leaves it running.
+class ProgramInPlaceKilled : public ProgramInPlaceRefused {
+ protected:
+  ProgramInPlaceKilled() {
+    server_.psql("insert into t values (2)");
+    // Saving the stopped server's WAL waits here for a writer that never comes.
+    const auto pipe = server_.data_directory() + "/pg_wal/00000063.history";
+    server_.run({"/usr/bin/mkfifo", pipe});
+    auto killed = MUST(ChildProcess::start(installation_.command({"restore", "--latest", "--in-place", "--yes"})));
+    SystemClock clock;
+    for (int i = 0; i < 6000 && exists(server_.data_directory() + "/postmaster.pid"); ++i) {
+      MUST(clock.sleep_for(std::chrono::milliseconds(10), {}));
+    }
+    killed.kill(SIGKILL);
+    MUST(killed.wait({}, std::chrono::milliseconds(10'000)));
+    server_.run({"/bin/rm", "-f", pipe});
+    EXPECT_FALSE(exists(server_.data_directory() + "/postmaster.pid"));
+    EXPECT_TRUE(exists(server_.data_directory() + "/spendsync-restore.in-place"));
+  }
+};
+
+TEST_F(ProgramInPlaceKilled, ARefusedSecondRunStartsTheServer) {
+  const auto output = restore({"--target-name", "nowhere"});
+  EXPECT_EQ(output.exit_status, 5) << output.out << output.err;
+  EXPECT_THAT(output.err, HasSubstr("nothing was restored; the server was stopped, and runs again"));
+  EXPECT_EQ(server_.psql("select max(n) from t"), "2");
+  expect_nothing_left();
+}
+
+TEST_F(ProgramInPlaceKilled, ASecondRunThatNobodyConfirmsStartsTheServer) {
+  const auto output = installation_.run({"restore", "--latest", "--in-place"});
+  EXPECT_EQ(output.exit_status, 4) << output.out << output.err;
+  EXPECT_EQ(server_.psql("select max(n) from t"), "2");
+  expect_nothing_left();
+}
+
+TEST_F(ProgramInPlaceKilled, ASecondRunThatCannotOpenTheRepositoryStartsTheServer) {
+  server_.run({"/bin/sh", "-c", fmt::format("mkdir {0}.away && mv {0}/* {0}.away", installation_.repository_path())});
+  const auto output = restore({"--latest"});
+  EXPECT_NE(output.exit_status, 0) << output.out;
+  EXPECT_THAT(output.err, HasSubstr("nothing was restored; the server was stopped, and runs again"));
+  EXPECT_EQ(server_.psql("select max(n) from t"), "2");
+}
+
+TEST_F(ProgramInPlaceKilled, ASecondRunThatIsRightGoesOn) {
+  const auto plan = restore({"--latest", "--plan"});
+  EXPECT_EQ(plan.exit_status, 0) << plan.err;
+  EXPECT_FALSE(exists(server_.data_directory() + "/postmaster.pid")) << "a plan starts nothing";
+  const auto output = restore({"--latest"});
+  EXPECT_EQ(output.exit_status, 0) << output.out << output.err;
+  EXPECT_EQ(server_.psql("select max(n) from t"), "2") << "it ran before the first attempt";
 }
 
 }  // namespace
