@@ -5,9 +5,18 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/condition.h"
 #include "repository/rollback.h"
 
 namespace spendsync::cli {
+namespace {
+
+/// What is there can be used without a folder that somebody has removed.
+bool is_gone(const Error& error) {
+  return error.is(ErrorKind::not_found) || error.condition() == Condition::repository_went_back;
+}
+
+}  // namespace
 
 Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folders(
     Wiring& wiring, const std::optional<std::string>& asked) {
@@ -25,8 +34,17 @@ Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folder
   // Each has adopted all that came before it.
   std::vector<std::unique_ptr<repository::Repository>> earlier;
   for (auto identifier : adopted) {
-    auto folder = TRY(wiring.open_repository(identifier));
-    earlier.push_back(std::move(folder));
+    auto folder = wiring.open_repository(identifier);
+    if (folder) {
+      earlier.push_back(*std::move(folder));
+    } else if (is_gone(folder.error())) {
+      folders.front()->log().warning(
+          fmt::format("the backups of the server before (system identifier {}) are gone from the repository: {}{}",
+                      identifier.to_string(), folder.error().message(),
+                      folder.error().hint().empty() ? "" : " (" + folder.error().hint() + ")"));
+    } else {
+      return std::move(folder).error();
+    }
   }
   std::stable_sort(earlier.begin(), earlier.end(),
                    [](const auto& a, const auto& b) { return a->adopted().size() > b->adopted().size(); });

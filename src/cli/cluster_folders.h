@@ -9,8 +9,8 @@
 
 namespace spendsync::cli {
 
-/// The present server's first, then those before it, the newest first. With `asked` (--system-identifier), that alone.
-/// Errors: invalid for what is no system identifier; those of opening.
+/// The present server's first, then those before it, the newest first; one that is gone is warned of and left out. With
+/// `asked` (--system-identifier), that alone. Errors: invalid for what is no system identifier; those of opening.
 Result<std::vector<std::unique_ptr<repository::Repository>>> open_cluster_folders(
     Wiring& wiring, const std::optional<std::string>& asked);
 

@@ -185,7 +185,9 @@ class RepositoryOpener {
     object_ = TRY(read_repository());
     if (!system_identifier) system_identifier = TRY(only_identifier());
     auto repository = make_repository(*system_identifier);
-    auto recorded = TRY_CONTEXT(read_identity(*repository), "cluster " + repository->layout().path().text());
+    auto document = read_identity(*repository);
+    if (!document && document.error().is(ErrorKind::not_found)) TRY(expect_newest_seen(*repository));
+    auto recorded = TRY_CONTEXT(std::move(document), "cluster " + repository->layout().path().text());
     take_identity(*repository, std::move(recorded));
     return repository;
   }
@@ -206,6 +208,19 @@ class RepositoryOpener {
     return folders;
   }
 
+  Result<std::vector<std::unique_ptr<Repository>>> open_remembered() {
+    TRY(check_cluster_name(settings_.cluster));
+    object_ = TRY(read_repository());
+    std::vector<std::unique_ptr<Repository>> handles;
+    for (auto server : remembered_servers(settings_)) handles.push_back(make_repository(server));
+    return handles;
+  }
+
+  std::unique_ptr<Repository> sibling(const Repository& of, SystemIdentifier server) {
+    object_ = {of.id_, of.digest_};
+    return make_repository(server);
+  }
+
   Result<std::unique_ptr<Repository>> adopt(const ClusterIdentity& identity) {
     TRY(check_cluster_name(settings_.cluster));
     TRY(find_remembered());
@@ -215,6 +230,7 @@ class RepositoryOpener {
       return Error(ErrorKind::not_found, "the repository holds no other server under " + settings_.cluster);
     }
     auto repository = make_repository(identity.system_identifier);
+    if (auto went_back = TRY(find_rollback(*repository))) return *std::move(went_back);
     auto document = read_identity(*repository);
     if (!document && document.error().is(ErrorKind::not_found)) {
       document = create_identity(*repository, identity, others);
@@ -381,9 +397,12 @@ class RepositoryOpener {
   Result<SystemIdentifier> only_identifier() {
     auto all = TRY(other_identifiers(std::nullopt));
     if (all.empty()) {
+      for (auto server : remembered_servers(settings_)) TRY(expect_newest_seen(*make_repository(server)));
       return Error(ErrorKind::not_found, "the repository holds no cluster " + settings_.cluster)
           .with_condition(Condition::cluster_missing)
-          .with_hint("check the name under cluster in the configuration");
+          .with_hint(
+              "its first backup makes it (backup full); if there should be one, check the name under cluster in "
+              "the configuration");
     }
     if (all.size() == 1) return all.front();
     std::string names;
@@ -412,6 +431,15 @@ Result<std::unique_ptr<Repository>> Repository::open_for_reading(Settings settin
                                                                  std::optional<SystemIdentifier> system_identifier,
                                                                  Collaborators collaborators) {
   return RepositoryOpener(std::move(settings), std::move(collaborators)).open_for_reading(system_identifier);
+}
+
+Result<std::vector<std::unique_ptr<Repository>>> Repository::open_remembered(Settings settings,
+                                                                             Collaborators collaborators) {
+  return RepositoryOpener(std::move(settings), std::move(collaborators)).open_remembered();
+}
+
+std::unique_ptr<Repository> Repository::of_server(SystemIdentifier server) const {
+  return RepositoryOpener(settings_, collaborators_).sibling(*this, server);
 }
 
 Result<void> check_place(const Repository::Settings& settings, const Collaborators& collaborators) {

@@ -29,18 +29,23 @@ std::optional<RememberedRepository> read_file_of(const std::string& path) {
   return RememberedRepository{*id, place ? *place : std::string()};
 }
 
-/// The newest records that this host has seen (chain.cc): newest-<cluster>-<system identifier>.json.
-std::vector<std::string> newest_seen_files(const Repository::Settings& settings) {
+/// The newest record of one server that this host has seen (chain.cc).
+struct NewestSeenFile {
+  std::string path;        // .../newest-<cluster>-<system identifier>.json
+  std::string identifier;  // digits
+};
+
+std::vector<NewestSeenFile> newest_seen_files(const Repository::Settings& settings) {
   constexpr std::string_view kEnd = ".json";
   const std::string begin = "newest-" + settings.cluster + "-";
-  std::vector<std::string> files;
+  std::vector<NewestSeenFile> files;
   auto names = list_directory(settings.state_directory);
   if (!names) return files;
   for (const auto& name : *names) {
     if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd)) continue;
     auto identifier = name.substr(begin.size(), name.size() - begin.size() - kEnd.size());
     if (identifier.find_first_not_of("0123456789") != std::string::npos) continue;  // of a cluster with a longer name
-    files.push_back(settings.state_directory + "/" + name);
+    files.push_back({settings.state_directory + "/" + name, std::move(identifier)});
   }
   return files;
 }
@@ -51,9 +56,19 @@ std::optional<RememberedRepository> read_remembered(const Repository::Settings& 
   if (settings.state_directory.empty()) return std::nullopt;
   if (auto found = read_file_of(path_of(settings))) return found;
   for (const auto& file : newest_seen_files(settings)) {
-    if (auto found = read_file_of(file)) return found;
+    if (auto found = read_file_of(file.path)) return found;
   }
   return std::nullopt;
+}
+
+std::vector<SystemIdentifier> remembered_servers(const Repository::Settings& settings) {
+  std::vector<SystemIdentifier> servers;
+  if (settings.state_directory.empty()) return servers;
+  for (const auto& file : newest_seen_files(settings)) {
+    auto identifier = SystemIdentifier::parse(file.identifier);
+    if (identifier) servers.push_back(*identifier);
+  }
+  return servers;
 }
 
 void remember(const Repository& repository) {
@@ -70,7 +85,8 @@ void remember(const Repository& repository) {
 Result<std::vector<std::string>> forget_remembered(const Repository::Settings& settings) {
   std::vector<std::string> removed;
   if (settings.state_directory.empty()) return removed;
-  auto files = newest_seen_files(settings);
+  std::vector<std::string> files;
+  for (auto& file : newest_seen_files(settings)) files.push_back(std::move(file.path));
   files.push_back(path_of(settings));  // last: what a kill leaves is still remembered
   for (const auto& file : files) {
     if (::unlink(file.c_str()) == 0) {

@@ -17,6 +17,8 @@ struct RememberedRepository {
 
 /// nullopt when there is none, or no state directory: never an error.
 std::optional<RememberedRepository> read_remembered(const Repository::Settings& settings);
+/// Of which servers of the cluster the newest record is remembered (chain.h), in any repository. Never an error.
+std::vector<SystemIdentifier> remembered_servers(const Repository::Settings& settings);
 /// Keeps what is remembered already. What cannot be written is logged at debug and forgotten.
 void remember(const Repository& repository);
 /// All that is kept of the cluster's repository; the paths that were removed. Errors: those of the file system.

@@ -69,7 +69,8 @@ class Repository {
   /// Opens a folder that exists; creates nothing. Without a system identifier: the cluster's only one, or the one
   /// that adopted all others.
   /// Errors: not_found when there is no repository or no such cluster; refused when `repository` is missing but other
-  /// objects exist; invalid when several could be meant (all named); unsupported; denied; corrupt.
+  /// objects exist, and where this host has seen records in a folder that is gone (repository_went_back); invalid when
+  /// several could be meant (all named); unsupported; denied; corrupt.
   static Result<std::unique_ptr<Repository>> open_for_reading(Settings settings,
                                                               std::optional<SystemIdentifier> system_identifier,
                                                               Collaborators collaborators);
@@ -78,9 +79,16 @@ class Repository {
   /// Errors: as open_for_reading for what cannot be read.
   static Result<std::vector<ClusterFolder>> list_folders(Settings settings, Collaborators collaborators);
 
+  /// A handle for each server of the cluster whose newest record this host remembers (chain.h). Their folders may be
+  /// gone: no identity is read, identity() and adopted() say nothing, and nothing may be written through them.
+  /// Errors: as open_for_reading for the repository as a whole.
+  static Result<std::vector<std::unique_ptr<Repository>>> open_remembered(Settings settings,
+                                                                          Collaborators collaborators);
+
   /// Creates the folder of a server that takes the place of all others under the cluster's name (after pg_upgrade, or
   /// built anew): its identity names them as adopted, and from then on it is the one that is meant where none is named.
-  /// Errors: not_found when there is no other folder; conflict when the server has a folder that did not adopt them.
+  /// Errors: not_found when there is no other folder; conflict when the server has a folder that did not adopt them;
+  /// refused where the repository went back (rollback.h).
   static Result<std::unique_ptr<Repository>> adopt(Settings settings, const ClusterIdentity& identity,
                                                    Collaborators collaborators);
 
@@ -89,6 +97,8 @@ class Repository {
   /// System identifiers whose folders this cluster has adopted.
   const std::vector<SystemIdentifier>& adopted() const { return adopted_; }
   const Layout& layout() const { return layout_; }
+  /// As open_remembered, for one server under the same cluster's name. What this one was given outlives it, too.
+  std::unique_ptr<Repository> of_server(SystemIdentifier server) const;
   KeyRing& keys() { return *keys_; }
   storage::ObjectStore& store() const { return collaborators_.store; }
   RandomSource& random() const { return collaborators_.random; }

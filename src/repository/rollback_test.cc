@@ -34,6 +34,7 @@ class Rollback : public ::testing::Test {
     MUST(repository_->put_document({ObjectType::tombstone, repository_->layout().tombstone(key), as_bytes("{}")},
                                    keys.meta));
   }
+  std::vector<AcceptedRollback> accept() { return MUST(accept_rollbacks(world_.settings, world_.collaborators(), {})); }
   std::vector<ChainFinding> chain() {
     return MUST(check_chain(*repository_, MUST(Catalog::load(*repository_, {})), {}));
   }
@@ -48,7 +49,7 @@ class Rollback : public ::testing::Test {
 TEST_F(Rollback, NothingSpeaksForOneWhileTheNewestRecordIsThere) {
   EXPECT_FALSE(MUST(find_rollback(*repository_)));
   EXPECT_OK(expect_no_rollback(*repository_));
-  EXPECT_FALSE(MUST(accept_rollback(*repository_, MUST(Catalog::load(*repository_, {})), {})));
+  EXPECT_TRUE(accept().empty());
 }
 
 TEST_F(Rollback, IsToldWithTheRecordThatIsGone) {
@@ -89,7 +90,7 @@ TEST_F(Rollback, ADamagedTombstoneProvesNothingAndTheWayOnIsOpen) {
   bytes.back() ^= std::byte{1};
   world_.memory.overwrite(tombstone, bytes);
   EXPECT_TRUE(MUST(find_rollback(*repository_)));
-  EXPECT_TRUE(MUST(accept_rollback(*repository_, MUST(Catalog::load(*repository_, {})), {})));
+  EXPECT_EQ(accept().size(), 1u);
   EXPECT_OK(world_.try_open());
 }
 
@@ -117,11 +118,12 @@ TEST_F(Rollback, AnotherRepositoryIsToldWithBothIds) {
 
 TEST_F(Rollback, OnceAcceptedWhatIsThereCountsAndNumbersGoOn) {
   go_back();
-  auto accepted = MUST(accept_rollback(*repository_, MUST(Catalog::load(*repository_, {})), {}));
-  ASSERT_TRUE(accepted);
-  EXPECT_EQ(accepted->gone, newer_.text());
-  EXPECT_EQ(accepted->sequence, 2u);
-  EXPECT_EQ(accepted->newest, older_.text());
+  auto all = accept();
+  ASSERT_EQ(all.size(), 1u);
+  const auto& accepted = all.front();
+  EXPECT_EQ(accepted.gone, newer_.text());
+  EXPECT_EQ(accepted.sequence, 2u);
+  EXPECT_EQ(accepted.newest, older_.text());
   EXPECT_FALSE(MUST(find_rollback(*repository_)));
   EXPECT_TRUE(chain().empty());
   auto again = MUST(world_.try_open());
@@ -134,11 +136,80 @@ TEST_F(Rollback, OnceAcceptedWhatIsThereCountsAndNumbersGoOn) {
 TEST_F(Rollback, WhereNoRecordIsLeftNothingIsRemembered) {
   MUST(world_.memory.remove(newer_));
   MUST(world_.memory.remove(older_));
-  auto accepted = MUST(accept_rollback(*repository_, MUST(Catalog::load(*repository_, {})), {}));
-  ASSERT_TRUE(accepted);
-  EXPECT_FALSE(accepted->newest);
+  auto all = accept();
+  ASSERT_EQ(all.size(), 1u);
+  const auto& accepted = all.front();
+  EXPECT_FALSE(accepted.newest);
   EXPECT_FALSE(read_newest_seen(*repository_));
   EXPECT_FALSE(MUST(find_rollback(*repository_)));
+}
+
+TEST_F(Rollback, AFolderThatIsGoneIsOneForThoseWhoReadToo) {
+  for (const auto& key : world_.memory.keys()) {
+    if (key.text().starts_with("demo/")) MUST(world_.memory.remove(key));
+  }
+  auto read = [&](std::optional<SystemIdentifier> server) {
+    return Repository::open_for_reading(world_.settings, server, world_.collaborators());
+  };
+  for (const auto& server : {std::optional<SystemIdentifier>(), std::optional(world_.identity.system_identifier)}) {
+    auto refused = read(server);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().condition(), Condition::repository_went_back);
+  }
+  const auto all = accept();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all.front().server, world_.identity.system_identifier);
+  EXPECT_EQ(all.front().gone, newer_.text());
+  EXPECT_FALSE(all.front().newest);
+  EXPECT_TRUE(accept().empty());
+  EXPECT_KIND(read(std::nullopt), ErrorKind::not_found);
+  EXPECT_OK(world_.try_open());
+}
+
+/// A second server has adopted the first one's folder and made a backup.
+class RollbackOfTwoServers : public Rollback {
+ protected:
+  RollbackOfTwoServers() {
+    first_ = world_.identity;
+    world_.identity.system_identifier = {7000000000000000002};
+    MUST(Repository::adopt(world_.settings, world_.identity, world_.collaborators()));
+    world_.clock.advance(std::chrono::hours(1));
+    MUST(make_sample_backup(*world_.open(), {}));
+  }
+  std::unique_ptr<Repository> read(SystemIdentifier server) {
+    return MUST(Repository::open_for_reading(world_.settings, server, world_.collaborators()));
+  }
+  ClusterIdentity first_;
+};
+
+TEST_F(RollbackOfTwoServers, ACopyFromBeforeTheSecondOneIsNoticedAndAcceptedByWhatIsRemembered) {
+  const auto second = world_.identity.system_identifier;
+  for (const auto& key : world_.memory.keys()) {
+    if (key.text().starts_with("demo/" + second.to_string())) MUST(world_.memory.remove(key));
+  }
+  auto found = MUST(find_rollback(*read(first_.system_identifier)));
+  ASSERT_TRUE(found);
+  EXPECT_THAT(found->message(), HasSubstr(second.to_string()));
+  auto adopted = Repository::adopt(world_.settings, world_.identity, world_.collaborators());
+  EXPECT_KIND(adopted, ErrorKind::refused);
+
+  const auto all = accept();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all.front().server, second);
+  EXPECT_TRUE(accept().empty());
+  EXPECT_FALSE(MUST(find_rollback(*read(first_.system_identifier))));
+  MUST(Repository::adopt(world_.settings, world_.identity, world_.collaborators()));
+  EXPECT_OK(world_.try_open());
+}
+
+TEST_F(RollbackOfTwoServers, WhatIsGoneOfTheFirstOneIsNoneOfTheSecond) {
+  MUST(world_.memory.remove(newer_));
+  EXPECT_FALSE(MUST(find_rollback(*read(world_.identity.system_identifier))));
+  EXPECT_TRUE(MUST(find_rollback(*read(first_.system_identifier))));
+  const auto all = accept();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all.front().server, first_.system_identifier);
+  EXPECT_EQ(all.front().newest, older_.text());
 }
 
 }  // namespace

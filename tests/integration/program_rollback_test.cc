@@ -36,6 +36,35 @@ class LostNewest : public ::testing::Test {
   std::string target(const std::string& name) const { return installation_.directory() + "/" + name; }
   std::string today() const { return TimeZone::utc().day_of(SystemClock().now()); }
 
+  std::string system_identifier() const { return server_.psql("select system_identifier from pg_control_system()"); }
+  /// As after initdb and a dump's restore, or pg_upgrade: another identifier in the same place.
+  void build_server_anew() {
+    server_.stop();
+    const auto& data = server_.data_directory();
+    shell("mv " + data + " " + data + ".before");
+    server_.run({server_.bin_directory() + "/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-k", "-N"});
+    shell("cp " + data + ".before/postgresql.conf " + data + ".before/pg_hba.conf " + data);
+    server_.start();
+    server_.psql("create table ledger (id int)");
+  }
+  void expect_refused_as_went_back(const std::vector<std::string>& command) const {
+    const auto output = installation_.run(command);
+    EXPECT_EQ(output.exit_status, 4) << command.front() << output.out << output.err;
+    EXPECT_THAT(output.err, AllOf(HasSubstr("SSB-1108"), HasSubstr("init --accept-rollback"))) << command.front();
+  }
+  /// A full backup and logs, and nothing that any command finds wrong with them.
+  void expect_all_is_well_after_a_full() {
+    installation_.must_run({"backup", "full"});
+    commit_and_store();
+    for (const char* command : {"list", "check", "status", "expire"}) {
+      const auto output = installation_.run({command});
+      EXPECT_EQ(output.exit_status, 0) << command << output.out << output.err;
+      EXPECT_THAT(output.out + output.err, Not(HasSubstr("accept-rollback")));
+    }
+    installation_.must_run({"restore", "--latest", "--target", target("well")});
+    EXPECT_THAT(installation_.must_run({"init", "--accept-rollback"}), HasSubstr("nothing was changed"));
+  }
+
   void expect_latest_is_refused(const std::string& named) const {
     for (const auto& command :
          {std::vector<std::string>{"restore", "--latest", "--target", target("refused")},
@@ -118,6 +147,76 @@ TEST_F(LostNewest, OnceARollbackIsAcceptedWhatTheServerStillHasIsStoredAgain) {
   installation_.must_run({"restore", "--latest", "--target", target("newer")});
   EXPECT_EQ(RestoredServer(server_, target("newer")).psql("select count(*) from ledger"), "3\n");
   EXPECT_THAT(installation_.must_run({"init", "--accept-rollback"}), HasSubstr("nothing was changed"));
+}
+
+TEST_F(LostNewest, AFolderThatIsGoneIsSaidByAllAndAcceptedByWhatIsRemembered) {
+  const auto server = system_identifier();
+  shell("rm -rf " + repository() + "/*/" + server);
+  const auto segment = server_.data_directory() + "/pg_wal/" +
+                       server_.psql("insert into ledger values (9); select pg_walfile_name(pg_switch_wal())");
+  for (const auto& command : std::vector<std::vector<std::string>>{{"backup", "full"},
+                                                                   {"backup", "transaction_logs"},
+                                                                   {"wal", "push", segment},
+                                                                   {"expire"},
+                                                                   {"list"},
+                                                                   {"status"},
+                                                                   {"verify", "full", today()},
+                                                                   {"restore", "--latest", "--plan"}}) {
+    expect_refused_as_went_back(command);
+  }
+  const auto check = installation_.run({"check"});
+  EXPECT_NE(check.exit_status, 0);
+  EXPECT_THAT(check.out, AllOf(HasSubstr("went back"), HasSubstr("init --accept-rollback")));
+
+  const auto said = installation_.must_run({"init", "--accept-rollback"});
+  EXPECT_THAT(said, AllOf(HasSubstr("Given up of the server with system identifier " + server),
+                          HasSubstr("Next: spendsync-backup backup full"), Not(HasSubstr("cluster adopt"))));
+  const auto list = installation_.run({"list"});
+  EXPECT_THAT(list.err, AllOf(HasSubstr("SSB-1103"), HasSubstr("backup full")));
+  installation_.must_run({"wal", "push", segment});
+  expect_all_is_well_after_a_full();
+}
+
+TEST_F(LostNewest, ACopyFromBeforeTheServersAdoptionIsAcceptedByWhatIsRemembered) {
+  const auto first = system_identifier();
+  shell("cp -a " + repository() + " " + target("before-adopt"));
+  build_server_anew();
+  const auto second = system_identifier();
+  installation_.must_run({"cluster", "adopt", "--yes"});
+  installation_.must_run({"backup", "full"});
+  commit_and_store();
+  shell("mv " + repository() + " " + target("adopted") + " && mv " + target("before-adopt") + " " + repository());
+  expect_refused_as_went_back({"backup", "full"});
+  expect_refused_as_went_back({"cluster", "adopt", "--yes"});
+  const auto list = installation_.run({"list"});
+  EXPECT_EQ(list.exit_status, 8) << list.out << list.err;
+  EXPECT_THAT(list.err, AllOf(HasSubstr("went back"), HasSubstr(second)));
+  expect_latest_is_refused("went back");
+
+  const auto said = installation_.must_run({"init", "--accept-rollback"});
+  EXPECT_THAT(said, AllOf(HasSubstr("Given up of the server with system identifier " + second),
+                          HasSubstr("Next: spendsync-backup cluster adopt, then: spendsync-backup backup full")));
+  EXPECT_THAT(said, Not(HasSubstr("Given up of the server with system identifier " + first)));
+  EXPECT_EQ(installation_.run({"list"}).exit_status, 0);
+  const auto refused = installation_.run({"backup", "full"});
+  EXPECT_EQ(refused.exit_status, 4);
+  EXPECT_THAT(refused.err, HasSubstr("cluster adopt"));
+  installation_.must_run({"cluster", "adopt", "--yes"});
+  expect_all_is_well_after_a_full();
+}
+
+TEST_F(LostNewest, AnEarlierServersFolderThatIsGoneKeepsNobodyFromThePresentOnes) {
+  const auto first = system_identifier();
+  build_server_anew();
+  installation_.must_run({"cluster", "adopt", "--yes"});
+  installation_.must_run({"backup", "full"});
+  shell("rm -rf " + repository() + "/*/" + first);
+  EXPECT_THAT(installation_.run({"list"}).err, AllOf(HasSubstr(first), HasSubstr("init --accept-rollback")));
+  commit_and_store();
+  installation_.must_run({"restore", "--latest", "--target", target("present")});
+  EXPECT_THAT(installation_.must_run({"init", "--accept-rollback"}), Not(HasSubstr("cluster adopt")));
+  EXPECT_THAT(installation_.run({"list"}).err, Not(HasSubstr("init --accept-rollback")));
+  expect_all_is_well_after_a_full();
 }
 
 TEST_F(LostNewest, WalThatALogRecordStatesAndThatIsGone) {
