@@ -39,8 +39,8 @@ Result<void> DatabaseBackup::Steps::bring_wal() {
 Result<void> DatabaseBackup::Steps::look_at_logs_since_full(repository::WalArchive& archive) {
   if (!base_.files) return {};
   const auto& full = base_.files->summary();
-  auto history = TRY(wal::load_history(archive, stopped_.stop.timeline));
-  auto ranges = wal::follow_history(history, full.start, stopped_.stop.lsn);
+  auto path = TRY(wal::WalPath::load(archive, stopped_.stop.timeline, server_->info.wal_segment_size));
+  auto ranges = path.ranges(full.start, stopped_.stop.lsn);
   if (!ranges) {
     warn(fmt::format("the server's history does not go through {}: between it and this backup nothing can be recovered",
                      full.label.text()));
@@ -49,7 +49,7 @@ Result<void> DatabaseBackup::Steps::look_at_logs_since_full(repository::WalArchi
   auto missing = TRY(wal::missing_segments(archive, *ranges, server_->info.wal_segment_size));
   // On a standby the segment of the stop is not complete yet; the backup's own packs hold what is needed of it.
   auto last = SegmentName::ending_at(stopped_.stop.timeline, stopped_.stop.lsn, server_->info.wal_segment_size);
-  std::erase_if(missing, [&](const wal::SegmentRun& run) { return run.first == last && run.last == last; });
+  std::erase_if(missing, [&](const SegmentRun& run) { return run.first == last && run.last == last; });
   for (const auto& run : missing) {
     warn(
         fmt::format("WAL since {} is missing: {} segment(s) from {}; this backup does not need them, recovery to a "

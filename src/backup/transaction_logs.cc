@@ -21,11 +21,11 @@ struct EndOfWal {
   std::optional<Timestamp> server_time;  // read before WAL was switched: what was committed by then is before position
 };
 
-std::string describe_missing(const std::vector<wal::SegmentRun>& missing, uint32_t segment_size) {
+std::string describe_missing(const std::vector<SegmentRun>& missing, uint32_t segment_size) {
   uint64_t count = 0;
-  for (const wal::SegmentRun& run : missing) count += run.count();
-  const wal::SegmentRun& first = missing.front();
-  const wal::SegmentRun& last = missing.back();
+  for (const SegmentRun& run : missing) count += run.count();
+  const SegmentRun& first = missing.front();
+  const SegmentRun& last = missing.back();
   std::string names =
       count == 1 ? first.first.file_name(segment_size)
                  : fmt::format("{} to {}", first.first.file_name(segment_size), last.last.file_name(segment_size));
@@ -63,6 +63,7 @@ struct TransactionLogBackup::Run {
   Result<void> commit();
 
   uint32_t segment_size() const { return server.wal_segment_size; }
+  wal::WalPath path() const { return {history, segment_size()}; }  // to the server's timeline
   std::string wal_directory() const;
   wal::WalDelivery::Settings delivery_settings() const;
   Result<std::optional<WalPosition>> newest_known_position(const repository::Catalog& loaded);
@@ -272,7 +273,7 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
     }
     std::string what = describe_missing(missing, segment_size());
     gap = gap ? *gap + "; " + what : what;
-    outcome.record.ranges = TRY(wal::follow_history(history, {history.timeline_at(after), after}, end.position.lsn));
+    outcome.record.ranges = TRY(path().ranges(after, end.position.lsn));
   }
   TRY(settle_breaks());
   if (!gap && reservation.was_lost) {
@@ -295,13 +296,13 @@ Result<void> TransactionLogBackup::Run::settle_gap(const repository::Catalog& lo
 /// back to an earlier state, what is stored before the fork is not what led to it. That is a gap like any other.
 Result<void> TransactionLogBackup::Run::settle_breaks() {
   const auto& ranges = outcome.record.ranges;
-  auto joined = wal::joined_segments(history, ranges, segment_size());
+  auto joined = wal::joined_segments(path(), ranges);
   auto breaks = TRY(repository::find_breaks(collaborators.archive, joined, stop));
   if (breaks.empty()) return {};
   const auto& last = breaks.back();
   Lsn anew = last.after.start(segment_size());
   if (anew > ranges.front().from) {
-    outcome.record.ranges = TRY(wal::follow_history(history, {history.timeline_at(anew), anew}, end.position.lsn));
+    outcome.record.ranges = TRY(path().ranges(anew, end.position.lsn));
   }
   std::string what = last.describe(segment_size());
   gap = gap ? *gap + "; " + what : what;

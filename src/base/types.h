@@ -71,6 +71,17 @@ struct SegmentName {
   SegmentName next() const { return {timeline, number + 1}; }
 };
 
+/// Consecutive segments of one timeline, both ends included.
+struct SegmentRun {
+  SegmentName first;
+  SegmentName last;
+  bool operator==(const SegmentRun&) const = default;
+  uint64_t count() const { return last.number - first.number + 1; }
+  bool contains(SegmentName name) const {
+    return name.timeline == first.timeline && first.number <= name.number && name.number <= last.number;
+  }
+};
+
 /// "8 hexadecimal digits.history"; "24 digits.partial"; "24 digits.8 digits.backup": what else archiving hands over.
 enum class WalFileKind { segment, history, partial, backup_history, unknown };
 WalFileKind classify_wal_file(std::string_view file_name);

@@ -46,6 +46,16 @@ TEST(SegmentName, DependsOnTheSegmentSize) {
             "000000010000001600000002");
 }
 
+TEST(SegmentRun, HoldsBothItsEndsAndNoOtherTimeline) {
+  const SegmentRun run{{TimelineId{2}, 5}, {TimelineId{2}, 7}};
+  EXPECT_EQ(run.count(), 3u);
+  EXPECT_TRUE(run.contains({TimelineId{2}, 5}));
+  EXPECT_TRUE(run.contains({TimelineId{2}, 7}));
+  EXPECT_FALSE(run.contains({TimelineId{2}, 4}));
+  EXPECT_FALSE(run.contains({TimelineId{2}, 8}));
+  EXPECT_FALSE(run.contains({TimelineId{1}, 6}));
+}
+
 TEST(SegmentName, RollsOverIntoTheNextLogId) {
   for (auto [size, last, first] : {std::tuple{kMiB, "000000020000000000000FFF", "000000020000000100000000"},
                                    std::tuple{kDefault, "0000000200000000000000FF", "000000020000000100000000"},

@@ -17,9 +17,9 @@ std::string window_text(const Window& window) {
   return fmt::format("{} to {} (from {})", format_utc(window.from), format_utc(window.until), window.base->text());
 }
 
-std::string stretch_text(const retention::ExpiredWal& wal, uint32_t segment_size) {
-  return fmt::format("timeline {}: {} to {}", wal.stretch.first.timeline.value,
-                     wal.stretch.first.file_name(segment_size), wal.stretch.last.file_name(segment_size));
+std::string run_text(const retention::ExpiredWal& wal, uint32_t segment_size) {
+  return fmt::format("timeline {}: {} to {}", wal.run.first.timeline.value, wal.run.first.file_name(segment_size),
+                     wal.run.last.file_name(segment_size));
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -44,11 +44,11 @@ void print_wal(const Output& output, const Plan& plan, uint32_t segment_size) {
   constexpr size_t kLinesMax = 20;
   for (size_t i = 0; i < plan.wal.size() && i < kLinesMax; ++i) {
     const auto& wal = plan.wal[i];
-    output.line(fmt::format("  WAL {}: {} segment(s), {}", stretch_text(wal, segment_size), wal.segments,
-                            format_bytes(wal.bytes)));
+    output.line(
+        fmt::format("  WAL {}: {} segment(s), {}", run_text(wal, segment_size), wal.segments, format_bytes(wal.bytes)));
   }
   if (plan.wal.size() > kLinesMax)
-    output.line(fmt::format("  and {} more stretches of WAL", plan.wal.size() - kLinesMax));
+    output.line(fmt::format("  and {} more runs of segments", plan.wal.size() - kLinesMax));
 }
 
 void print_sweeps(const Output& output, const Plan& plan) {
@@ -144,9 +144,9 @@ Json to_json(const Plan& plan, uint32_t segment_size) {
   Json wal = Json::array();
   for (const auto& item : plan.wal) {
     wal.push(Json()
-                 .set("timeline", item.stretch.first.timeline.value)
-                 .set("first", item.stretch.first.file_name(segment_size))
-                 .set("last", item.stretch.last.file_name(segment_size))
+                 .set("timeline", item.run.first.timeline.value)
+                 .set("first", item.run.first.file_name(segment_size))
+                 .set("last", item.run.last.file_name(segment_size))
                  .set("segments", item.segments)
                  .set("files", static_cast<uint64_t>(item.files.size()))
                  .set("bytes", item.bytes));

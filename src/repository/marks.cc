@@ -70,11 +70,11 @@ Result<void> put_tombstone(Repository& repository, const ObjectKey& expired, con
                   tombstone_text(repository, expired.text(), reason));
 }
 
-Result<void> put_wal_tombstone(Repository& repository, const WalStretch& stretch, const std::string& reason) {
+Result<void> put_wal_tombstone(Repository& repository, const SegmentRun& run, const std::string& reason) {
   const auto size = repository.identity().wal_segment_size;
   const auto& layout = repository.layout();
-  const std::string key = layout.segment(stretch.first, size).text() + "-" + stretch.last.file_name(size);
-  return put_mark(repository, ObjectType::tombstone, layout.wal_tombstone(stretch.first, stretch.last, size),
+  const std::string key = layout.segment(run.first, size).text() + "-" + run.last.file_name(size);
+  return put_mark(repository, ObjectType::tombstone, layout.wal_tombstone(run.first, run.last, size),
                   tombstone_text(repository, key, reason));
 }
 

@@ -17,13 +17,8 @@ Result<crypto::DataKeyPtr> identity_key(Repository& repository);
 /// Says that the object is gone on purpose; to be put before it is removed.
 Result<void> put_tombstone(Repository& repository, const storage::ObjectKey& expired, const std::string& reason);
 
-/// Consecutive segments of one timeline, both ends included, with the parts, .partial and .backup files of these.
-struct WalStretch {
-  SegmentName first;
-  SegmentName last;
-  bool operator==(const WalStretch&) const = default;
-};
-Result<void> put_wal_tombstone(Repository& repository, const WalStretch& stretch, const std::string& reason);
+/// The same of these segments and their parts, .partial and .backup files.
+Result<void> put_wal_tombstone(Repository& repository, const SegmentRun& run, const std::string& reason);
 
 /// `why` something of a backup could not be read; where that is missing and the backup has been expired, this instead.
 /// Still not_found.

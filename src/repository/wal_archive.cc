@@ -448,24 +448,24 @@ Result<std::vector<TimelineId>> WalArchive::histories() {
 
 namespace {
 
-void add_segment(std::vector<SegmentRange>& ranges, SegmentName name, uint64_t size) {
-  if (ranges.empty() || ranges.back().last.number + 1 != name.number) ranges.push_back({name, name, 0});
+void add_segment(std::vector<StoredRun>& ranges, SegmentName name, uint64_t size) {
+  if (ranges.empty() || ranges.back().last.number + 1 != name.number) ranges.push_back({{name, name}, 0});
   ranges.back().last = name;
   ranges.back().stored_bytes += size;
 }
 
 }  // namespace
 
-Result<std::vector<SegmentRange>> WalArchive::segments(TimelineId timeline) {
+Result<std::vector<StoredRun>> WalArchive::segments(TimelineId timeline) {
   return segments_between({timeline, 0}, {timeline, UINT64_MAX});
 }
 
-Result<std::vector<SegmentRange>> WalArchive::segments_between(SegmentName first, SegmentName last) {
+Result<std::vector<StoredRun>> WalArchive::segments_between(SegmentName first, SegmentName last) {
   auto prefix = repository_.layout().timeline_prefix(first.timeline);
   std::string start_after;
   if (first.number > 0)
     start_after = repository_.layout().segment({first.timeline, first.number - 1}, segment_size()).text();
-  std::vector<SegmentRange> ranges;
+  std::vector<StoredRun> ranges;
   // Names ascend as segments do; `done` ends the listing early, which only an error can.
   const Error done(ErrorKind::cancelled, "end of range");
   bool reached = false;

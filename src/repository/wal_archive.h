@@ -41,12 +41,9 @@ struct WalMeta {
   uint64_t data_offset = 0;  // where the data stream begins in the object, bytes
 };
 
-/// Consecutive whole segments of one timeline, both ends included.
-struct SegmentRange {
-  SegmentName first;
-  SegmentName last;
+/// Whole segments that are stored.
+struct StoredRun : SegmentRun {
   uint64_t stored_bytes = 0;
-  uint64_t count() const { return last.number - first.number + 1; }
 };
 
 /// Thread-safe: every call works with buffers of its own (a segment and its compressed form).
@@ -114,9 +111,9 @@ class WalArchive {
   /// Timelines that have a history file, ascending.
   Result<std::vector<TimelineId>> histories();
   /// Whole segments as gapless ranges, ascending. Memory: one entry a gap.
-  Result<std::vector<SegmentRange>> segments(TimelineId timeline);
+  Result<std::vector<StoredRun>> segments(TimelineId timeline);
   /// The same, only those from `first` to `last`.
-  Result<std::vector<SegmentRange>> segments_between(SegmentName first, SegmentName last);
+  Result<std::vector<StoredRun>> segments_between(SegmentName first, SegmentName last);
 
  private:
   struct Target;

@@ -346,11 +346,10 @@ CapturedConfiguration DataRestore::captured_configuration() {
 /// With the WAL from start to stop in pg_wal the copy reaches consistency by itself; backups bring it along.
 Result<void> DataRestore::fetch_missing_wal(std::stop_token stop) {
   if (!plan_.wal.in_backup) return {};
-  const auto& range = *plan_.wal.in_backup;
+  const auto& run = *plan_.wal.in_backup;
   stats_.wal_in_backup = true;
-  for (uint64_t number = range.first; number <= range.last; ++number) {
+  for (SegmentName name = run.first; name <= run.last; name = name.next()) {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped while fetching WAL");
-    SegmentName name{range.timeline, number};
     auto path = "pg_wal/" + name.file_name(plan_.wal.segment_size);
     if (database_files_.contains(path)) continue;
     auto content = TRY_CONTEXT(archive_.get_segment(name), "fetching the backup's own WAL");

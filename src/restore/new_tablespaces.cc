@@ -105,7 +105,7 @@ class Search {
 
   bool is_in_backup(SegmentName name) const {
     const auto& own = plan_.wal.in_backup;
-    return own && own->timeline == name.timeline && own->first <= name.number && name.number <= own->last;
+    return own && own->contains(name);
   }
 
   Result<void> feed(size_t i, ByteView content) {

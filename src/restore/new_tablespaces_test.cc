@@ -57,7 +57,7 @@ class NewTablespaces : public ::testing::Test {
     target.needed_until = until;
     RestorePlan plan(std::move(target));
     plan.wal.segment_size = kSize;
-    plan.wal.stretches = {{TimelineId{1}, builder_.first_segment(), last_}};
+    plan.wal.runs = {{{TimelineId{1}, builder_.first_segment()}, {TimelineId{1}, last_}}};
     return plan;
   }
   std::vector<NewTablespace> find(RecoveryTarget::Kind kind, Lsn until = {}) {
@@ -157,7 +157,7 @@ TEST_F(NewTablespaces, WalThatCannotBeReadIsAnErrorAndNoProof) {
   fill_segments(3);
   store(false);
   auto longer = plan(RecoveryTarget::Kind::end_of_wal, {});
-  ++longer.wal.stretches.front().last;
+  ++longer.wal.runs.front().last.number;
   auto found = find_new_tablespaces(*wal_->archive, longer, {});
   ASSERT_FALSE(found);
   EXPECT_THAT(found.error().message(), ::testing::HasSubstr("new tablespaces"));

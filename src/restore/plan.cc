@@ -76,19 +76,10 @@ std::string result_of(const RestorePlan& plan, const PlanSettings& settings) {
                      static_cast<int>(plan.existing), plan.in_place);
 }
 
-/// The path's segments from the backup's start to the limit, a stretch a timeline.
-std::vector<wal::WalPlan::Stretch> stretches_of(const wal::WalPath& path, const ResolvedTarget& target) {
-  std::vector<wal::WalPlan::Stretch> stretches;
-  if (target.limit <= target.backup.start.lsn) return stretches;
-  uint64_t last = (target.limit.value - 1) / path.segment_size();
-  for (uint64_t number = target.backup.start.lsn.value / path.segment_size(); number <= last; ++number) {
-    SegmentName name = path.at(number);
-    if (stretches.empty() || stretches.back().timeline != name.timeline) {
-      stretches.push_back({name.timeline, number, number});
-    }
-    stretches.back().last = number;
-  }
-  return stretches;
+/// The path's segments from the backup's start to the limit.
+std::vector<SegmentRun> runs_of(const wal::WalPath& path, const ResolvedTarget& target) {
+  if (target.limit <= target.backup.start.lsn) return {};
+  return path.runs(target.backup.start.lsn.value / path.segment_size(), (target.limit.value - 1) / path.segment_size());
 }
 
 /// The file system of a path that need not exist yet.
@@ -252,15 +243,15 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const wal::Wal
   uint64_t captured = captured_bytes(backup);
   uint64_t in_database = backup.source_bytes - std::min(captured, backup.source_bytes);
   if (plan.restores_database()) {
-    plan.wal.stretches = stretches_of(path, plan.target);
+    plan.wal.runs = runs_of(path, plan.target);
     for (const auto& [timeline, partial] : wal.inventory().partials) {
       if (!plan.wal.contains(partial.name)) continue;
-      plan.wal.partial = wal::WalPlan::Stretch{timeline, partial.name.number, partial.name.number};
+      plan.wal.partial = SegmentRun{partial.name, partial.name};
     }
     auto first = SegmentName::containing(backup.start.timeline, backup.start.lsn, wal.segment_size());
     auto last = SegmentName::ending_at(backup.stop.timeline, backup.stop.lsn, wal.segment_size());
     if (backup.start.timeline == backup.stop.timeline && last.number >= first.number) {
-      plan.wal.in_backup = wal::WalPlan::Stretch{first.timeline, first.number, last.number};
+      plan.wal.in_backup = SegmentRun{first, last};
     }
     // Recovery itself reads on from the segment in which the backup ended.
     Lsn from{std::min(backup.stop.lsn, plan.target.needed_until)};

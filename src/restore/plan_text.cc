@@ -76,11 +76,9 @@ void add_database_lines(const RestorePlan& plan, const TimeZone& zone, std::vect
                                                     target.last_commit->lsn.to_string())));
   }
   lines.push_back(fact("timeline", fmt::format("{}", target.recovery.timeline.value)));
-  for (const auto& stretch : plan.wal.stretches) {
-    SegmentName first{stretch.timeline, stretch.first};
-    SegmentName last{stretch.timeline, stretch.last};
-    lines.push_back(fact(
-        "WAL", fmt::format("{} to {}", first.file_name(plan.wal.segment_size), last.file_name(plan.wal.segment_size))));
+  for (const auto& run : plan.wal.runs) {
+    lines.push_back(fact("WAL", fmt::format("{} to {}", run.first.file_name(plan.wal.segment_size),
+                                            run.last.file_name(plan.wal.segment_size))));
   }
   lines.push_back(
       fact("to replay", fmt::format("{} WAL segment{}", plan.wal_segments, plan.wal_segments == 1 ? "" : "s")));
@@ -167,11 +165,11 @@ Json to_json(const RestorePlan& plan, const TimeZone& zone) {
   }
   json.set("last_commit", std::move(commit));
   Json wal = Json::array();
-  for (const auto& stretch : plan.wal.stretches) {
+  for (const auto& run : plan.wal.runs) {
     Json entry = Json::object();
-    entry.set("timeline", stretch.timeline.value)
-        .set("first", SegmentName{stretch.timeline, stretch.first}.file_name(plan.wal.segment_size))
-        .set("last", SegmentName{stretch.timeline, stretch.last}.file_name(plan.wal.segment_size));
+    entry.set("timeline", run.first.timeline.value)
+        .set("first", run.first.file_name(plan.wal.segment_size))
+        .set("last", run.last.file_name(plan.wal.segment_size));
     wal.push(std::move(entry));
   }
   json.set("wal", std::move(wal));

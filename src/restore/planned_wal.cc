@@ -26,7 +26,7 @@ void add_aside(const RestorePlan& plan, std::vector<SegmentName>& names) {
 
 bool is_partial(const RestorePlan& plan, SegmentName name) {
   const auto& partial = plan.wal.partial;
-  return partial && partial->timeline == name.timeline && partial->first == name.number;
+  return partial && partial->contains(name);
 }
 
 std::string path_aside(const RestorePlan& plan, SegmentName name) {

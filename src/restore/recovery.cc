@@ -178,12 +178,10 @@ Result<void> Recovery::write_configuration(const std::string& directory) const {
 std::vector<SegmentName> Recovery::segments_to_fetch() const {
   auto names = plan_.wal.segments();
   if (plan_.wal.in_backup) {
-    std::erase_if(names, [&](SegmentName name) { return name.number < plan_.wal.in_backup->last; });
+    std::erase_if(names, [&](SegmentName name) { return name.number < plan_.wal.in_backup->last.number; });
   }
   if (plan_.wal.partial) {
-    std::erase_if(names, [&](SegmentName name) {
-      return name.timeline == plan_.wal.partial->timeline && name.number == plan_.wal.partial->first;
-    });
+    std::erase_if(names, [&](SegmentName name) { return plan_.wal.partial->contains(name); });
   }
   return names;
 }

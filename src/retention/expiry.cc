@@ -96,16 +96,16 @@ Result<void> Expiry::expire_log(const ExpiredLog& log) {
   return ok();
 }
 
-/// One tombstone for the stretch; then the oldest first, so that an interruption opens no gap in what stays.
+/// One tombstone for the run; then the oldest first, so that an interruption opens no gap in what stays.
 Result<void> Expiry::expire_wal(const ExpiredWal& wal) {
-  TRY(repository::put_wal_tombstone(repository_, wal.stretch, "nothing that is kept needs it"));
+  TRY(repository::put_wal_tombstone(repository_, wal.run, "nothing that is kept needs it"));
   for (const auto& file : wal.files) {
     auto key = TRY(ObjectKey::parse(file));
     TRY(remove(key));
   }
   if (wal.segments == 0) return ok();
   const auto size = repository_.identity().wal_segment_size;
-  for (auto name = wal.stretch.first; name <= wal.stretch.last; name = name.next()) {
+  for (auto name = wal.run.first; name <= wal.run.last; name = name.next()) {
     TRY(check_stop());
     const bool removed = TRY(remove(repository_.layout().segment(name, size)));
     if (removed) ++report_.segments;

@@ -54,8 +54,8 @@ struct Sweep {
   Timestamp due{};
 };
 struct ExpiredWal {
-  repository::WalStretch stretch;
-  uint64_t segments = 0;  // whole ones; a stretch of leftover files alone has none
+  SegmentRun run;
+  uint64_t segments = 0;  // whole ones; a run of leftover files alone has none
   uint64_t bytes = 0;
   std::vector<std::string> files;  // keys of parts, .partial and .backup files
 };

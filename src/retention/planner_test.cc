@@ -97,8 +97,8 @@ std::string rules_of(const Plan& plan, const Label& label) {
 
 bool keeps_segment(const Plan& plan, uint64_t number, TimelineId timeline = {1}) {
   return std::none_of(plan.wal.begin(), plan.wal.end(), [&](const ExpiredWal& wal) {
-    return wal.segments > 0 && wal.stretch.first.timeline == timeline && wal.stretch.first.number <= number &&
-           number <= wal.stretch.last.number;
+    return wal.segments > 0 && wal.run.first.timeline == timeline && wal.run.first.number <= number &&
+           number <= wal.run.last.number;
   });
 }
 
@@ -471,7 +471,7 @@ TEST(RetentionPlan, PartsAndPartialFilesGoWithTheirSegment) {
   EXPECT_EQ(gone, (std::vector<std::string>{"lone.part", "old.partial"}));
 }
 
-TEST(RetentionPlan, StretchesOfWalEndAtHoles) {
+TEST(RetentionPlan, RunsOfSegmentsEndAtHoles) {
   Scene scene;
   scene.full(5);
   scene.wal(30, 29);
@@ -479,7 +479,7 @@ TEST(RetentionPlan, StretchesOfWalEndAtHoles) {
   const auto plan = scene.plan();
   ASSERT_EQ(plan.wal.size(), 2u);
   EXPECT_EQ(plan.wal[0].segments, 11u);
-  EXPECT_EQ(plan.wal[0].stretch.last.number - plan.wal[0].stretch.first.number, 10u);
+  EXPECT_EQ(plan.wal[0].run.last.number - plan.wal[0].run.first.number, 10u);
 }
 
 TEST(RetentionPlan, SaysWhatADeletionDoesToRecovery) {

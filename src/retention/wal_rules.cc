@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/time.h"
+#include "wal/path.h"
 
 namespace spendsync::retention {
 
@@ -11,7 +12,7 @@ using postgres::TimelineHistory;
 namespace {
 
 constexpr auto kForEver = Timestamp::max();
-constexpr uint64_t kOpenEnd = UINT64_MAX;
+constexpr Lsn kOpenEnd{UINT64_MAX};
 
 class WalRules {
  public:
@@ -79,7 +80,7 @@ class WalRules {
     const auto* full = run.parent ? find_backup(facts_, *run.parent) : nullptr;
     if (full != nullptr && !full->damaged) {
       for (const auto& [id, timeline] : facts_.timelines) {
-        if (timeline.history && timeline.history->contains(full->stop)) add_path(*timeline.history, full->start, {});
+        if (timeline.history && timeline.history->contains(full->stop)) add_path(*timeline.history, full->start);
       }
     }
   }
@@ -120,48 +121,43 @@ class WalRules {
       if (old_enough && (base == nullptr || base->stopped < backup->stopped)) base = backup;
     }
     if (base == nullptr) base = oldest;
-    if (base != nullptr) return add_path(*history, base->start, {});
+    if (base != nullptr) return add_path(*history, base->start);
     needs_.warnings.push_back("the transaction logs of timeline " + std::to_string(id.value) +
                               " are left alone: there is no good backup that they belong to");
-    add_path(*history, {history->entries.front().timeline, Lsn{0}}, {});
+    add_path(*history, {history->entries.front().timeline, Lsn{0}});
   }
 
   void add_from_to(WalPosition from, WalPosition to) {
-    add_numbers(from.timeline, from.lsn.value, from.lsn.value + 1);
+    add_range({from.timeline, from.lsn, Lsn{from.lsn.value + 1}});
     auto found = facts_.timelines.find(to.timeline);
     const bool known = found != facts_.timelines.end() && found->second.history.has_value();
     add_path(known ? *found->second.history : postgres::initial_history(to.timeline), from, to.lsn);
   }
 
-  /// [from, until) along the history; to its open end where there is no `until`.
-  void add_path(const TimelineHistory& history, WalPosition from, std::optional<Lsn> until) {
-    for (const auto& entry : history.entries) {
-      if (entry.timeline < from.timeline) continue;
-      uint64_t begin =
-          entry.timeline == from.timeline ? std::max(entry.begin.value, from.lsn.value) : entry.begin.value;
-      uint64_t end = entry.end ? entry.end->value : kOpenEnd;
-      if (until) end = std::min(end, until->value);
-      add_numbers(entry.timeline, begin, end);
-    }
+  void add_path(const TimelineHistory& history, WalPosition from, Lsn until = kOpenEnd) {
+    for (const auto& range : wal::WalPath(history, facts_.segment_size).ranges_since(from, until)) add_range(range);
   }
 
-  void add_numbers(TimelineId timeline, uint64_t begin, uint64_t end) {
-    if (end <= begin) return;
-    needs_.stretches[timeline].push_back({begin / facts_.segment_size, (end - 1) / facts_.segment_size});
+  /// More than a recovery reads: the segment in which a timeline ends is kept on both. Recovery reads the newer one's,
+  /// and the older timeline stays whole.
+  void add_range(const repository::WalRange& range) {
+    if (range.to <= range.from) return;
+    needs_.runs[range.timeline].push_back({SegmentName::containing(range.timeline, range.from, facts_.segment_size),
+                                           SegmentName::ending_at(range.timeline, range.to, facts_.segment_size)});
   }
 
   void merge() {
-    for (auto& [id, stretches] : needs_.stretches) {
-      std::sort(stretches.begin(), stretches.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-      std::vector<Stretch> merged;
-      for (const auto& stretch : stretches) {
-        if (merged.empty() || merged.back().last < stretch.first) {
-          merged.push_back(stretch);
+    for (auto& [id, runs] : needs_.runs) {
+      std::ranges::sort(runs, {}, [](const SegmentRun& run) { return run.first; });
+      std::vector<SegmentRun> merged;
+      for (const auto& run : runs) {
+        if (merged.empty() || merged.back().last < run.first) {
+          merged.push_back(run);
         } else {
-          merged.back().last = std::max(merged.back().last, stretch.last);
+          merged.back().last = std::max(merged.back().last, run.last);
         }
       }
-      stretches = std::move(merged);
+      runs = std::move(merged);
     }
   }
 
@@ -171,17 +167,17 @@ class WalRules {
   WalNeeds needs_;
 };
 
-bool lies_in(const std::vector<Stretch>& stretches, uint64_t number) {
-  auto after = std::upper_bound(stretches.begin(), stretches.end(), number,
-                                [](uint64_t wanted, const Stretch& stretch) { return wanted < stretch.first; });
-  return after != stretches.begin() && number <= std::prev(after)->last;
+/// `runs`: ascending, of the segment's timeline.
+bool is_in(const std::vector<SegmentRun>& runs, SegmentName name) {
+  auto after = std::ranges::upper_bound(runs, name, {}, [](const SegmentRun& run) { return run.first; });
+  return after != runs.begin() && std::prev(after)->contains(name);
 }
 
 class Unneeded {
  public:
   Unneeded(TimelineId timeline, const WalNeeds& needs) : timeline_(timeline), needs_(needs) {
-    auto found = needs.stretches.find(timeline);
-    if (found != needs.stretches.end()) stretches_ = &found->second;
+    auto found = needs.runs.find(timeline);
+    if (found != needs.runs.end()) kept_ = &found->second;
   }
 
   std::vector<ExpiredWal> find(const TimelineFact& timeline) {
@@ -191,9 +187,9 @@ class Unneeded {
         open = false;
         continue;
       }
-      if (!open || found_.back().stretch.last.number + 1 != segment.number) begin(segment.number);
+      if (!open || found_.back().run.last.number + 1 != segment.number) begin(segment.number);
       open = true;
-      found_.back().stretch.last.number = segment.number;
+      found_.back().run.last.number = segment.number;
       found_.back().bytes += segment.bytes;
       ++found_.back().segments;
     }
@@ -206,23 +202,23 @@ class Unneeded {
 
  private:
   bool is_needed(uint64_t number, Timestamp stored) const {
-    if (needs_.everything || (stretches_ != nullptr && lies_in(*stretches_, number))) return true;
+    if (needs_.everything || (kept_ != nullptr && is_in(*kept_, {timeline_, number}))) return true;
     return std::any_of(needs_.periods.begin(), needs_.periods.end(),
                        [&](const auto& period) { return period.first <= stored && stored < period.second; });
   }
 
   void begin(uint64_t number) {
     ExpiredWal wal;
-    wal.stretch = {{timeline_, number}, {timeline_, number}};
+    wal.run = {{timeline_, number}, {timeline_, number}};
     found_.push_back(std::move(wal));
   }
 
   void add_file(const WalFileFact& file, size_t of_segments) {
     ExpiredWal* home = nullptr;
     for (size_t i = 0; i < found_.size() && home == nullptr; ++i) {
-      const auto& stretch = found_[i].stretch;
-      const bool inside = stretch.first.number <= file.number && file.number <= stretch.last.number;
-      if (inside && (i < of_segments || stretch.first.number == file.number)) home = &found_[i];
+      const auto& run = found_[i].run;
+      if (run.contains({timeline_, file.number}) && (i < of_segments || run.first.number == file.number))
+        home = &found_[i];
     }
     if (home == nullptr) {
       begin(file.number);
@@ -234,45 +230,32 @@ class Unneeded {
 
   TimelineId timeline_;
   const WalNeeds& needs_;
-  const std::vector<Stretch>* stretches_ = nullptr;
+  const std::vector<SegmentRun>* kept_ = nullptr;
   std::vector<ExpiredWal> found_;
 };
 
-/// The segments of one path that are there and stay.
-class Path {
+/// The segments that are there and stay.
+class Staying {
  public:
-  Path(const Facts& facts, const TimelineHistory& history, const std::vector<ExpiredWal>& expired)
-      : facts_(facts), history_(history) {
+  Staying(const Facts& facts, const std::vector<ExpiredWal>& expired) : facts_(facts) {
     for (const auto& wal : expired) {
-      if (wal.segments > 0)
-        gone_[wal.stretch.first.timeline].push_back({wal.stretch.first.number, wal.stretch.last.number});
+      if (wal.segments > 0) gone_[wal.run.first.timeline].push_back(wal.run);
     }
   }
 
-  /// access/xlogrecovery.c, XLogFileReadAnyTLI: the segment in which a timeline begins is read from that timeline.
-  bool has(uint64_t number) const {
-    for (auto entry = history_.entries.rbegin(); entry != history_.entries.rend(); ++entry) {
-      if (entry->begin.value / facts_.segment_size > number) continue;
-      return timeline_has(entry->timeline, number);
-    }
-    return false;
+  bool has(SegmentName name) const {
+    auto gone = gone_.find(name.timeline);
+    if (gone != gone_.end() && is_in(gone->second, name)) return false;
+    auto timeline = facts_.timelines.find(name.timeline);
+    if (timeline == facts_.timelines.end()) return false;
+    const auto& segments = timeline->second.segments;
+    auto found = std::ranges::lower_bound(segments, name.number, {}, &SegmentFact::number);
+    return found != segments.end() && found->number == name.number;
   }
 
  private:
-  bool timeline_has(TimelineId id, uint64_t number) const {
-    auto gone = gone_.find(id);
-    if (gone != gone_.end() && lies_in(gone->second, number)) return false;
-    auto timeline = facts_.timelines.find(id);
-    if (timeline == facts_.timelines.end()) return false;
-    const auto& segments = timeline->second.segments;
-    auto found = std::lower_bound(segments.begin(), segments.end(), number,
-                                  [](const SegmentFact& segment, uint64_t wanted) { return segment.number < wanted; });
-    return found != segments.end() && found->number == number;
-  }
-
   const Facts& facts_;
-  const TimelineHistory& history_;
-  std::map<TimelineId, std::vector<Stretch>> gone_;
+  std::map<TimelineId, std::vector<SegmentRun>> gone_;
 };
 
 }  // namespace
@@ -299,15 +282,16 @@ Window recovery_window(const Facts& facts, const std::vector<const BackupFact*>&
     if (newest == nullptr || newest->segments.back().stored <= timeline.segments.back().stored) newest = &timeline;
   }
   if (newest == nullptr) return {};
-  const Path path(facts, *newest->history, expired);
+  const wal::WalPath path(*newest->history, facts.segment_size);
+  const Staying staying(facts, expired);
   const uint64_t tip = newest->segments.back().number;
   uint64_t first = tip + 1;
-  while (first > 0 && path.has(first - 1)) --first;
+  while (first > 0 && staying.has(path.at(first - 1))) --first;
   Window window;
   for (const auto* backup : backups) {
     const bool reached = backup->start.lsn.value / facts.segment_size >= first &&
                          backup->stop.lsn.value <= (tip + 1) * facts.segment_size;
-    const bool fits = is_good(*backup, facts.now) && reached && newest->history->contains(backup->stop);
+    const bool fits = is_good(*backup, facts.now) && reached && path.contains(backup->stop);
     if (!fits || (window.base && window.from <= backup->stopped)) continue;
     window = {backup->label, backup->stopped, newest->segments.back().stored};
   }

@@ -5,15 +5,9 @@
 
 namespace spendsync::retention {
 
-/// Numbers of segments of one timeline, both ends included.
-struct Stretch {
-  uint64_t first = 0;
-  uint64_t last = 0;
-};
-
 /// What must stay, whatever its age; and since when everything must.
 struct WalNeeds {
-  std::map<TimelineId, std::vector<Stretch>> stretches;  // ascending, apart from one another
+  std::map<TimelineId, std::vector<SegmentRun>> runs;  // ascending, apart from one another
   /// Stored in [first, second): kept for what cannot be read, or has not ended.
   std::vector<std::pair<Timestamp, Timestamp>> periods;
   bool everything = false;
@@ -24,7 +18,7 @@ struct WalNeeds {
 WalNeeds wal_needs(const Facts& facts, const Policy& policy, const std::vector<const BackupFact*>& backups,
                    const std::vector<const LogFact*>& logs);
 
-/// Segments and files that nothing needs, as stretches: one ends where a kept segment lies or a timeline ends.
+/// Segments and files that nothing needs, as runs: one ends where a kept segment lies or a timeline ends.
 std::vector<ExpiredWal> unneeded_wal(const Facts& facts, const WalNeeds& needs);
 
 /// The window that these backups and the segments of `facts` without `expired` make, on the newest timeline.

@@ -11,12 +11,12 @@ namespace spendsync::wal {
 using postgres::TimelineHistory;
 using postgres::WalEvent;
 using repository::CommitPoint;
-using repository::SegmentRange;
+using repository::StoredRun;
 using repository::WalSegmentSummary;
 
 namespace {
 
-const SegmentRange* range_with(const WalInventory& inventory, SegmentName name) {
+const StoredRun* range_with(const WalInventory& inventory, SegmentName name) {
   auto timeline = inventory.segments.find(name.timeline);
   if (timeline == inventory.segments.end()) return nullptr;
   for (const auto& range : timeline->second) {
@@ -151,16 +151,6 @@ WalReads reads_of(repository::WalArchive& archive, const WalInventory& inventory
 
 }  // namespace
 
-// ---- paths
-
-SegmentName WalPath::at(uint64_t number) const {
-  TimelineId timeline = history_.entries.front().timeline;
-  for (const auto& entry : history_.entries) {
-    if (entry.begin.value / segment_size_ <= number) timeline = entry.timeline;
-  }
-  return {timeline, number};
-}
-
 // ---- what is there
 
 Result<WalCoverage> WalCoverage::load(repository::WalArchive& archive, const repository::ClusterIdentity& identity,
@@ -223,14 +213,9 @@ WalCoverage::Reach WalCoverage::reach(const WalPath& path, Lsn from) const {
       break;
     }
     any = true;
-    SegmentName here = path.at(number);
-    // A whole range at once, as far as the path stays on this timeline.
-    uint64_t last = range_with(inventory_, here)->last.number;
-    for (const auto& entry : path.history().entries) {
-      uint64_t begin = entry.begin.value / inventory_.segment_size;
-      if (entry.timeline > here.timeline && begin > number) last = std::min(last, begin - 1);
-    }
-    number = last + 1;
+    // A whole run at once, as far as the path stays on this timeline.
+    uint64_t stored = range_with(inventory_, path.at(number))->last.number;
+    number = path.runs(number, stored).front().last.number + 1;
   }
   Reach reach{any ? SegmentName{path.timeline(), number}.start(inventory_.segment_size) : from, std::nullopt, broken};
   if (broken) return reach;

@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "postgres/wal/commit_scanner.h"
-#include "postgres/wal/timeline_history.h"
-#include "repository/wal_archive.h"
 #include "repository/wal_continuity.h"
+#include "wal/path.h"
 
 namespace spendsync::wal {
 
@@ -25,9 +24,9 @@ struct PartialSegment {
 struct WalInventory {
   uint32_t segment_size = 0;
   int major_version = 0;
-  std::map<TimelineId, std::vector<repository::SegmentRange>> segments;  // gapless ranges, ascending
-  std::map<TimelineId, postgres::TimelineHistory> histories;             // of the timelines that have a file
-  std::map<TimelineId, PartialSegment> partials;                         // right behind the last whole segment
+  std::map<TimelineId, std::vector<repository::StoredRun>> segments;  // gapless ranges, ascending
+  std::map<TimelineId, postgres::TimelineHistory> histories;          // of the timelines that have a file
+  std::map<TimelineId, PartialSegment> partials;                      // right behind the last whole segment
   std::vector<repository::WalBreak> breaks;  // where a timeline begins that does not go on where its parent's WAL ends
   std::vector<std::string> warnings;         // .partial files that cannot be read
   /// Segments that lie in a server's pg_wal alone, with their paths: counted above as if they had been saved.
@@ -44,24 +43,6 @@ struct WalReads {
       scan;
   /// The same for every record, whatever is in it.
   std::function<Result<void>(const std::vector<SegmentName>&, const postgres::WalRecordReader::Visitor&)> records;
-};
-
-/// The segments that a recovery towards one timeline reads, by number (access/xlogrecovery.c, XLogFileReadAnyTLI: the
-/// segment in which a timeline begins is read from that timeline).
-class WalPath {
- public:
-  WalPath(postgres::TimelineHistory history, uint32_t segment_size)
-      : history_(std::move(history)), segment_size_(segment_size) {}
-  SegmentName at(uint64_t number) const;
-  const postgres::TimelineHistory& history() const { return history_; }
-  TimelineId timeline() const { return history_.timeline(); }
-  uint32_t segment_size() const { return segment_size_; }
-  /// Where the newest timeline of the path begins; zero for one without ancestors.
-  Lsn fork() const { return history_.entries.back().begin; }
-
- private:
-  postgres::TimelineHistory history_;
-  uint32_t segment_size_;
 };
 
 /// Segments read beyond the one that a summary points to: a record that crosses a border counts for none of them when

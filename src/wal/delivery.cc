@@ -49,7 +49,7 @@ Result<std::optional<WalPosition>> first_missing(repository::WalArchive& archive
                                                  const postgres::TimelineHistory& history, WalPosition begin, Lsn until,
                                                  uint32_t segment_size) {
   // A segment's beginning may lie before the timeline that it is streamed from.
-  auto ranges = TRY(follow_history(history, {history.timeline_at(begin.lsn), begin.lsn}, until));
+  auto ranges = TRY(WalPath(history, segment_size).ranges(begin.lsn, until));
   auto missing = TRY(missing_segments(archive, ranges, segment_size));
   if (missing.empty()) return std::optional<WalPosition>();
   return std::optional(beginning_of(missing.front().first, segment_size));
@@ -163,11 +163,11 @@ Result<WalDelivery::Plan> WalDelivery::make_plan(postgres::Connection& control, 
   }
   plan.slot = *std::move(slot);
   plan.history = TRY(store_histories(request.until.timeline, stop));
-  plan.wanted = TRY(follow_history(plan.history, request.from, plan.until));
+  const WalPath path(plan.history, settings_.segment_size);
+  plan.wanted = TRY(path.ranges(request.from, plan.until));
 
   auto at_segment = [&](Lsn lsn) {
-    return beginning_of(segment_on(plan.history, lsn.value / settings_.segment_size, settings_.segment_size),
-                        settings_.segment_size);
+    return beginning_of(path.at(lsn.value / settings_.segment_size), settings_.segment_size);
   };
   plan.slot_begin = at_segment(std::min(*plan.slot.restart_lsn, plan.until));
   plan.begin = at_segment(std::min(request.from.lsn, plan.slot_begin.lsn));
@@ -283,28 +283,28 @@ Result<WalDelivery::Streamed> WalDelivery::stream(Plan& plan, std::stop_token st
 /// recovery, each timeline's segments are asked for by themselves: a segment in which a timeline begins may be
 /// streamed from its start, and what leads there is in it.
 Result<WalDelivery::Streamed> WalDelivery::stream_from(const Plan& plan, WalPosition start, std::stop_token stop) {
+  const WalPath path(plan.history, settings_.segment_size);
   auto before = [&](SegmentName first) {
-    return first.number == 0 ? std::optional<SegmentName>()
-                             : segment_on(plan.history, first.number - 1, settings_.segment_size);
+    return first.number == 0 ? std::optional<SegmentName>() : path.at(first.number - 1);
   };
   if (plan.history.uses_every_ancestor()) {
-    return stream_stretch(start, plan.until,
-                          before(SegmentName::containing(start.timeline, start.lsn, settings_.segment_size)), stop);
+    return stream_range(start, plan.until,
+                        before(SegmentName::containing(start.timeline, start.lsn, settings_.segment_size)), stop);
   }
-  auto ranges = TRY(follow_history(plan.history, {plan.history.timeline_at(start.lsn), start.lsn}, plan.until));
+  auto ranges = TRY(path.ranges(start.lsn, plan.until));
   auto missing = TRY(missing_segments(collaborators_.archive, ranges, settings_.segment_size));
   Streamed streamed;
   for (const SegmentRun& run : missing) {
     Lsn until = std::min(plan.until, run.last.end(settings_.segment_size));
-    auto stretch = TRY(stream_stretch(beginning_of(run.first, settings_.segment_size), until, before(run.first), stop));
-    streamed.segments += stretch.segments;
-    streamed.bytes += stretch.bytes;
+    auto done = TRY(stream_range(beginning_of(run.first, settings_.segment_size), until, before(run.first), stop));
+    streamed.segments += done.segments;
+    streamed.bytes += done.bytes;
   }
   return streamed;
 }
 
-Result<WalDelivery::Streamed> WalDelivery::stream_stretch(WalPosition start, Lsn until,
-                                                          std::optional<SegmentName> before, std::stop_token stop) {
+Result<WalDelivery::Streamed> WalDelivery::stream_range(WalPosition start, Lsn until, std::optional<SegmentName> before,
+                                                        std::stop_token stop) {
   collaborators_.progress.begin_phase("streaming WAL", until.value - start.lsn.value);
   WalUploader uploader({.segment_size = settings_.segment_size,
                         .major_version = settings_.major_version,

@@ -100,8 +100,7 @@ class WalDelivery {
   Result<bool> wait_for_others(const Plan& plan, std::stop_token stop);
   Result<Streamed> stream(Plan& plan, std::stop_token stop);
   Result<Streamed> stream_from(const Plan& plan, WalPosition start, std::stop_token stop);
-  Result<Streamed> stream_stretch(WalPosition start, Lsn until, std::optional<SegmentName> before,
-                                  std::stop_token stop);
+  Result<Streamed> stream_range(WalPosition start, Lsn until, std::optional<SegmentName> before, std::stop_token stop);
   Result<void> compare_stored(Plan& plan, std::stop_token stop);
   void leave_out_ancestors(Plan& plan, const Error& why);
   Result<void> release_slot(postgres::Connection& control, const Plan& plan, std::stop_token stop);

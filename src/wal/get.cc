@@ -57,7 +57,7 @@ class Delivery {
     if (aside) return true;
     auto name = SegmentName::parse(request_.file_name, plan_->segment_size);
     if (!name || !plan_->contains(*name)) return false;
-    bool last_of_backup = plan_->in_backup && plan_->in_backup->last == name->number;
+    bool last_of_backup = plan_->in_backup && plan_->in_backup->last.number == name->number;
     if (is_in_backup(*name) && !last_of_backup) return false;  // the server reads it from pg_wal
     TRY(drop_passed(*name));
     bool taken = TRY(take_from_window());
@@ -70,8 +70,7 @@ class Delivery {
 
   /// The backup brought it along, and it is there.
   bool is_in_backup(SegmentName name) const {
-    if (!plan_->in_backup || plan_->in_backup->timeline != name.timeline) return false;
-    if (name.number < plan_->in_backup->first || name.number > plan_->in_backup->last) return false;
+    if (!plan_->in_backup || !plan_->in_backup->contains(name)) return false;
     struct stat status {};
     auto path = in_working_directory("pg_wal/" + request_.file_name);
     bool whole = ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
@@ -107,9 +106,7 @@ class Delivery {
     return true;
   }
 
-  bool is_partial(SegmentName name) const {
-    return plan_->partial && plan_->partial->timeline == name.timeline && plan_->partial->first == name.number;
-  }
+  bool is_partial(SegmentName name) const { return plan_->partial && plan_->partial->contains(name); }
 
   /// WAL of the broken server that the repository could not take: beyond what the plan knows of.
   Result<bool> take_from_aside() {

@@ -70,8 +70,8 @@ class WalGet : public ::testing::Test {
     plan.cluster = "spendsync";
     plan.system_identifier = wal::TestRepository::kSystem;
     plan.segment_size = kSegment;
-    plan.stretches = {{kOne, 5, 9}};
-    plan.in_backup = WalPlan::Stretch{kOne, 5, 6};
+    plan.runs = {{{kOne, 5}, {kOne, 9}}};
+    plan.in_backup = SegmentRun{{kOne, 5}, {kOne, 6}};
     plan.histories = {};
     plan.window = window();
     return plan;
@@ -287,7 +287,7 @@ TEST_F(WalGet, WithAPlanDeliversWhatIsInIt) {
 
 TEST_F(WalGet, WithAPlanDeliversThePartialSegmentPaddedAndWhatLiesAsideFirst) {
   auto with_partial = plan();
-  with_partial.partial = WalPlan::Stretch{kOne, 9, 9};
+  with_partial.partial = SegmentRun{{kOne, 9}, {kOne, 9}};
   with_partial.aside = directory_.path() + "/aside";
   write_plan(with_partial);
   auto begun = segment_content(9);
@@ -398,13 +398,13 @@ TEST(WalPlan, SurvivesItsFile) {
   plan.cluster = "spendsync";
   plan.system_identifier = SystemIdentifier{7300000000000000001u};
   plan.segment_size = 1u << 20;
-  plan.stretches = {{kOne, 5, 9}, {kTwo, 10, 1000}};
-  plan.in_backup = WalPlan::Stretch{kOne, 5, 6};
+  plan.runs = {{{kOne, 5}, {kOne, 9}}, {{kTwo, 10}, {kTwo, 1000}}};
+  plan.in_backup = SegmentRun{{kOne, 5}, {kOne, 6}};
   plan.histories = {kTwo, TimelineId{3}};
   plan.window = "/somewhere/data.wal";
   EXPECT_EQ(MUST(parse_wal_plan(to_json(plan).dump(true))), plan);
   EXPECT_EQ(plan.segments().size(), 5u + 991u);
-  plan.stretches[0].last = 4;
+  plan.runs[0].last.number = 4;
   EXPECT_KIND(parse_wal_plan(to_json(plan).dump()), ErrorKind::corrupt);
 }
 

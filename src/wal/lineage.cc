@@ -16,11 +16,11 @@ namespace spendsync::wal {
 
 namespace {
 
-bool is_among(const std::vector<repository::SegmentRange>& ranges, SegmentName name) {
+bool is_among(const std::vector<repository::StoredRun>& ranges, SegmentName name) {
   return std::ranges::any_of(ranges, [&](const auto& range) { return range.first <= name && name <= range.last; });
 }
 
-std::optional<SegmentName> newest_of(const std::vector<repository::SegmentRange>& ranges) {
+std::optional<SegmentName> newest_of(const std::vector<repository::StoredRun>& ranges) {
   if (ranges.empty()) return std::nullopt;
   return ranges.back().last;
 }

@@ -12,13 +12,9 @@ namespace {
 
 constexpr uint64_t kVersion = 1;
 
-bool holds(const WalPlan::Stretch& stretch, SegmentName name) {
-  return stretch.timeline == name.timeline && stretch.first <= name.number && name.number <= stretch.last;
-}
-
-Json stretch_json(const WalPlan::Stretch& stretch) {
+Json run_json(const SegmentRun& run) {
   Json json = Json::object();
-  json.set("timeline", stretch.timeline.value).set("first", stretch.first).set("last", stretch.last);
+  json.set("timeline", run.first.timeline.value).set("first", run.first.number).set("last", run.last.number);
   return json;
 }
 
@@ -27,24 +23,22 @@ Result<TimelineId> timeline_of(uint64_t value) {
   return TimelineId{static_cast<uint32_t>(value)};
 }
 
-Result<WalPlan::Stretch> parse_stretch(const Json& json, uint64_t segment_size) {
-  WalPlan::Stretch stretch;
-  uint64_t timeline = TRY(json.unsigned_integer("timeline"));
-  stretch.timeline = TRY(timeline_of(timeline));
-  stretch.first = TRY(json.unsigned_integer("first"));
-  stretch.last = TRY(json.unsigned_integer("last"));
-  if (stretch.last < stretch.first) return Error(ErrorKind::corrupt, "a stretch of WAL ends before it begins");
-  if (stretch.last >= UINT64_MAX / segment_size) {
-    return Error(ErrorKind::corrupt,
-                 fmt::format("a stretch of WAL ends with segment {}, past every LSN", stretch.last));
+Result<SegmentRun> parse_run(const Json& json, uint64_t segment_size) {
+  uint64_t number = TRY(json.unsigned_integer("timeline"));
+  auto timeline = TRY(timeline_of(number));
+  uint64_t first = TRY(json.unsigned_integer("first"));
+  uint64_t last = TRY(json.unsigned_integer("last"));
+  if (last < first) return Error(ErrorKind::corrupt, "a run of segments ends before it begins");
+  if (last >= UINT64_MAX / segment_size) {
+    return Error(ErrorKind::corrupt, fmt::format("a run of segments ends with segment {}, past every LSN", last));
   }
-  return stretch;
+  return SegmentRun{{timeline, first}, {timeline, last}};
 }
 
 }  // namespace
 
 bool WalPlan::contains(SegmentName name) const {
-  return std::ranges::any_of(stretches, [&](const Stretch& stretch) { return holds(stretch, name); });
+  return std::ranges::any_of(runs, [&](const SegmentRun& run) { return run.contains(name); });
 }
 
 bool WalPlan::has_history(TimelineId timeline) const {
@@ -53,8 +47,8 @@ bool WalPlan::has_history(TimelineId timeline) const {
 
 std::vector<SegmentName> WalPlan::segments() const {
   std::vector<SegmentName> names;
-  for (const auto& stretch : stretches) {
-    for (uint64_t number = stretch.first; number <= stretch.last; ++number) names.push_back({stretch.timeline, number});
+  for (const auto& run : runs) {
+    for (SegmentName name = run.first; name <= run.last; name = name.next()) names.push_back(name);
   }
   return names;
 }
@@ -66,10 +60,10 @@ Json to_json(const WalPlan& plan) {
       .set("cluster", plan.cluster)
       .set("system_identifier", plan.system_identifier.to_string())
       .set("segment_size", plan.segment_size);
-  Json stretches = Json::array();
-  for (const auto& stretch : plan.stretches) stretches.push(stretch_json(stretch));
-  json.set("stretches", std::move(stretches));
-  if (plan.in_backup) json.set("in_backup", stretch_json(*plan.in_backup));
+  Json runs = Json::array();
+  for (const auto& run : plan.runs) runs.push(run_json(run));
+  json.set("stretches", std::move(runs));
+  if (plan.in_backup) json.set("in_backup", run_json(*plan.in_backup));
   Json histories = Json::array();
   for (TimelineId timeline : plan.histories) {
     Json entry = Json::object();
@@ -77,7 +71,7 @@ Json to_json(const WalPlan& plan) {
     histories.push(std::move(entry));
   }
   json.set("histories", std::move(histories));
-  if (plan.partial) json.set("partial", stretch_json(*plan.partial));
+  if (plan.partial) json.set("partial", run_json(*plan.partial));
   json.set("window", plan.window);
   if (!plan.aside.empty()) json.set("aside", plan.aside);
   return json;
@@ -96,19 +90,19 @@ Result<WalPlan> parse_wal_plan(std::string_view text) {
   bool possible = segment_size >= (1u << 20) && segment_size <= (1u << 30) && (segment_size & (segment_size - 1)) == 0;
   if (!possible) return Error(ErrorKind::corrupt, fmt::format("{} is no WAL segment size", segment_size));
   plan.segment_size = static_cast<uint32_t>(segment_size);
-  const auto* stretches = TRY(json.array_of("stretches"));
-  for (const auto& entry : *stretches) {
-    auto stretch = TRY(parse_stretch(entry, segment_size));
-    plan.stretches.push_back(stretch);
+  const auto* runs = TRY(json.array_of("stretches"));
+  for (const auto& entry : *runs) {
+    auto run = TRY(parse_run(entry, segment_size));
+    plan.runs.push_back(run);
   }
-  if (const auto* in_backup = json.find("in_backup")) plan.in_backup = TRY(parse_stretch(*in_backup, segment_size));
+  if (const auto* in_backup = json.find("in_backup")) plan.in_backup = TRY(parse_run(*in_backup, segment_size));
   const auto* histories = TRY(json.array_of("histories"));
   for (const auto& entry : *histories) {
     uint64_t value = TRY(entry.unsigned_integer("timeline"));
     auto timeline = TRY(timeline_of(value));
     plan.histories.push_back(timeline);
   }
-  if (const auto* partial = json.find("partial")) plan.partial = TRY(parse_stretch(*partial, segment_size));
+  if (const auto* partial = json.find("partial")) plan.partial = TRY(parse_run(*partial, segment_size));
   plan.window = TRY(json.text("window"));
   if (json.find("aside") != nullptr) plan.aside = TRY(json.text("aside"));
   return plan;

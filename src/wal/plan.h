@@ -13,23 +13,16 @@ namespace spendsync::wal {
 
 /// Which WAL belongs to a restore. Value type.
 struct WalPlan {
-  /// Consecutive segments of one timeline, both ends included.
-  struct Stretch {
-    TimelineId timeline;
-    uint64_t first = 0;
-    uint64_t last = 0;
-    bool operator==(const Stretch&) const = default;
-  };
   std::string plan_id;
   std::string cluster;
   SystemIdentifier system_identifier;
-  uint32_t segment_size = 0;          // bytes
-  std::vector<Stretch> stretches;     // in the order of replay
-  std::optional<Stretch> in_backup;   // the backup's own WAL, which lies in pg_wal already
-  std::optional<Stretch> partial;     // the last segment, which the repository has as `.partial`
-  std::vector<TimelineId> histories;  // history files that the repository has
-  std::string window;                 // directory with prefetched segments; empty: none
-  std::string aside;                  // directory with saved WAL that the repository could not take; empty: none
+  uint32_t segment_size = 0;            // bytes
+  std::vector<SegmentRun> runs;         // in the order of replay
+  std::optional<SegmentRun> in_backup;  // the backup's own WAL, which lies in pg_wal already
+  std::optional<SegmentRun> partial;    // the last segment, which the repository has as `.partial`
+  std::vector<TimelineId> histories;    // history files that the repository has
+  std::string window;                   // directory with prefetched segments; empty: none
+  std::string aside;                    // directory with saved WAL that the repository could not take; empty: none
   bool operator==(const WalPlan&) const = default;
 
   bool contains(SegmentName name) const;

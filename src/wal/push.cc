@@ -8,7 +8,7 @@
 #include "postgres/wal/segment_check.h"
 #include "postgres/wal/segment_tail.h"
 #include "postgres/wal/timeline_history.h"
-#include "wal/range.h"
+#include "wal/path.h"
 #include "wal/segment_being_written.h"
 #include "wal/segment_file.h"
 #include "wal/uploader.h"
@@ -93,7 +93,7 @@ class Push {
   /// As the server has it: usually it was archived a moment ago and is still there.
   std::optional<uint64_t> tail_of_segment_before(SegmentName name, const SegmentEdges& edges) const {
     if (name.number == 0 || !edges.first_previous) return std::nullopt;
-    SegmentName before = segment_on(history_, name.number - 1, segment_size());
+    SegmentName before = WalPath(history_, segment_size()).at(name.number - 1);
     return postgres::read_segment_tail({.path = directory_of(path_) + "/" + before.file_name(segment_size()),
                                         .name = before,
                                         .segment_size = segment_size(),

@@ -8,59 +8,11 @@
 
 namespace spendsync::wal {
 
-Result<postgres::TimelineHistory> load_history(repository::WalArchive& archive, TimelineId timeline) {
-  if (timeline.value == 1) return postgres::initial_history(timeline);
-  std::string text = TRY(archive.get_history(timeline));
-  return postgres::parse_timeline_history(timeline, text);
-}
-
-Result<std::vector<repository::WalRange>> follow_history(const postgres::TimelineHistory& history, WalPosition from,
-                                                         Lsn until) {
-  if (!history.contains(from) || until < from.lsn) {
-    return Error(ErrorKind::refused,
-                 fmt::format("{} on timeline {} does not lead to {} on timeline {}", from.lsn.to_string(),
-                             from.timeline.value, until.to_string(), history.timeline().value));
-  }
-  std::vector<repository::WalRange> ranges;
-  for (const auto& entry : history.entries) {
-    if (entry.timeline < from.timeline || (!ranges.empty() && entry.begin >= until)) continue;
-    Lsn begin = std::max(entry.begin, from.lsn);
-    Lsn end = entry.end ? std::min(*entry.end, until) : until;
-    if (end < begin || (begin == end && entry.end)) continue;  // nothing lies on it: another timeline goes on there
-    ranges.push_back({entry.timeline, begin, end});
-  }
-  if (ranges.empty()) ranges.push_back({history.timeline_at(until), until, until});
-  return ranges;
-}
-
-std::vector<SegmentRun> segments_of(const std::vector<repository::WalRange>& ranges, uint32_t segment_size) {
-  std::vector<SegmentRun> runs;
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    const auto& range = ranges[i];
-    if (range.from == range.to) continue;
-    bool goes_on = i + 1 < ranges.size();
-    SegmentName first = SegmentName::containing(range.timeline, range.from, segment_size);
-    SegmentName end = goes_on ? SegmentName::containing(range.timeline, range.to, segment_size)
-                              : SegmentName::ending_at(range.timeline, range.to, segment_size).next();
-    if (first.number < end.number) runs.push_back({first, {range.timeline, end.number - 1}});
-  }
-  return runs;
-}
-
-SegmentName segment_on(const postgres::TimelineHistory& history, uint64_t number, uint32_t segment_size) {
-  TimelineId timeline = history.entries.front().timeline;
-  for (const auto& entry : history.entries) {
-    if (entry.begin.value / segment_size <= number) timeline = entry.timeline;
-  }
-  return {timeline, number};
-}
-
-std::vector<SegmentName> joined_segments(const postgres::TimelineHistory& history,
-                                         const std::vector<repository::WalRange>& ranges, uint32_t segment_size) {
+std::vector<SegmentName> joined_segments(const WalPath& path, const std::vector<repository::WalRange>& ranges) {
   std::vector<SegmentName> names;
-  for (const SegmentRun& run : segments_of(ranges, segment_size)) {
+  for (const SegmentRun& run : segments_of(ranges, path.segment_size())) {
     for (SegmentName name = run.first; name <= run.last; name = name.next()) {
-      if (names.empty() && name.number > 0) names.push_back(segment_on(history, name.number - 1, segment_size));
+      if (names.empty() && name.number > 0) names.push_back(path.at(name.number - 1));
       names.push_back(name);
     }
   }

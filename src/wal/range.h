@@ -1,40 +1,17 @@
-// Which segments a stretch of WAL needs, whether the repository has them all, and which commits are in it.
+// What the repository has of a range of WAL: which segments are missing, and which commits are in it.
 #pragma once
 
 #include <optional>
 #include <stop_token>
 #include <vector>
 
-#include "postgres/wal/timeline_history.h"
-#include "repository/wal_archive.h"
+#include "wal/path.h"
 
 namespace spendsync::wal {
 
-/// The history of a timeline as the repository has it. Errors: not_found when it has none (timeline 1 needs none).
-Result<postgres::TimelineHistory> load_history(repository::WalArchive& archive, TimelineId timeline);
-
-/// [from, until) along a history: one range a timeline, oldest first; never empty, the last one may be (from == until).
-/// Errors: refused when `from` does not lie on the history, or `until` lies before it.
-Result<std::vector<repository::WalRange>> follow_history(const postgres::TimelineHistory& history, WalPosition from,
-                                                         Lsn until);
-
-/// The segments that hold a stretch of WAL, one run a timeline, oldest first. A segment in which a timeline ended is
-/// taken from the timeline that goes on there, as recovery takes it (xlogrecovery.c: XLogFileReadAnyTLI): the next one
-/// begins with a copy of what the older one had.
-struct SegmentRun {
-  SegmentName first;
-  SegmentName last;
-  uint64_t count() const { return last.number - first.number + 1; }
-};
-std::vector<SegmentRun> segments_of(const std::vector<repository::WalRange>& ranges, uint32_t segment_size);
-
-/// The segment of that number on the way to the history's newest timeline.
-SegmentName segment_on(const postgres::TimelineHistory& history, uint64_t number, uint32_t segment_size);
-
 /// The segments of the ranges one by one, and before them the one that leads into the first: what must join.
-/// Requires: the ranges lie on the history.
-std::vector<SegmentName> joined_segments(const postgres::TimelineHistory& history,
-                                         const std::vector<repository::WalRange>& ranges, uint32_t segment_size);
+/// Requires: the ranges lie on the path.
+std::vector<SegmentName> joined_segments(const WalPath& path, const std::vector<repository::WalRange>& ranges);
 
 /// What of it the repository lacks, found by listing. Empty: the range is gapless.
 Result<std::vector<SegmentRun>> missing_segments(repository::WalArchive& archive,

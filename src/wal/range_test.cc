@@ -12,40 +12,42 @@ using repository::WalRange;
 
 Lsn in_segment(uint64_t number, uint64_t offset = 0) { return Lsn{number * kSize + offset}; }
 
-postgres::TimelineHistory two_forks() {
+WalPath two_forks() {
   // 1 until the middle of segment 5, 2 until the beginning of segment 8, then 4.
-  return MUST(postgres::parse_timeline_history(TimelineId{4}, "1\t0/580000\tx\n2\t0/800000\ty\n"));
+  auto history = MUST(postgres::parse_timeline_history(TimelineId{4}, "1\t0/580000\tx\n2\t0/800000\ty\n"));
+  return {history, kSize};
 }
 
-TEST(FollowHistory, MakesOneRangeATimeline) {
-  auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
+TEST(WalRanges, MakesOneRangeATimeline) {
+  auto ranges = MUST(two_forks().ranges({TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
   ASSERT_EQ(ranges.size(), 3u);
   EXPECT_EQ(ranges[0], (WalRange{TimelineId{1}, in_segment(3, 100), Lsn{0x580000}}));
   EXPECT_EQ(ranges[1], (WalRange{TimelineId{2}, Lsn{0x580000}, Lsn{0x800000}}));
   EXPECT_EQ(ranges[2], (WalRange{TimelineId{4}, Lsn{0x800000}, in_segment(9, 7)}));
 }
 
-TEST(FollowHistory, AnEmptyRangeIsStillARange) {
-  auto ranges = MUST(follow_history(two_forks(), {TimelineId{4}, in_segment(9)}, in_segment(9)));
+TEST(WalRanges, AnEmptyRangeIsStillARange) {
+  auto ranges = MUST(two_forks().ranges({TimelineId{4}, in_segment(9)}, in_segment(9)));
   ASSERT_EQ(ranges.size(), 1u);
   EXPECT_EQ(ranges[0], (WalRange{TimelineId{4}, in_segment(9), in_segment(9)}));
 }
 
-TEST(FollowHistory, EndsOnAnOlderTimeline) {
-  auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3)}, in_segment(4)));
+TEST(WalRanges, EndsOnAnOlderTimeline) {
+  auto ranges = MUST(two_forks().ranges({TimelineId{1}, in_segment(3)}, in_segment(4)));
   ASSERT_EQ(ranges.size(), 1u);
   EXPECT_EQ(ranges[0], (WalRange{TimelineId{1}, in_segment(3), in_segment(4)}));
 }
 
-TEST(FollowHistory, RefusesABranchThatWasLeft) {
-  EXPECT_KIND(follow_history(two_forks(), {TimelineId{1}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
-  EXPECT_KIND(follow_history(two_forks(), {TimelineId{3}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
-  EXPECT_KIND(follow_history(two_forks(), {TimelineId{4}, in_segment(9)}, in_segment(8)), ErrorKind::refused);
+TEST(WalRanges, RefusesABranchThatWasLeft) {
+  EXPECT_KIND(two_forks().ranges({TimelineId{1}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
+  EXPECT_KIND(two_forks().ranges({TimelineId{3}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
+  EXPECT_KIND(two_forks().ranges({TimelineId{4}, in_segment(9)}, in_segment(8)), ErrorKind::refused);
 }
 
-TEST(FollowHistory, PassesOverAnAncestorThatEndedBeforeItBegan) {
+TEST(WalRanges, PassesOverAnAncestorThatEndedBeforeItBegan) {
   auto history = MUST(postgres::parse_timeline_history(TimelineId{3}, "1\t0/780000\tx\n2\t0/580000\ty\n"));
-  auto ranges = MUST(follow_history(history, {TimelineId{1}, in_segment(3)}, in_segment(9)));
+  const WalPath path(history, kSize);
+  auto ranges = MUST(path.ranges({TimelineId{1}, in_segment(3)}, in_segment(9)));
   ASSERT_EQ(ranges.size(), 2u);
   EXPECT_EQ(ranges[0], (WalRange{TimelineId{1}, in_segment(3), Lsn{0x580000}}));
   EXPECT_EQ(ranges[1], (WalRange{TimelineId{3}, Lsn{0x580000}, in_segment(9)}));
@@ -53,18 +55,18 @@ TEST(FollowHistory, PassesOverAnAncestorThatEndedBeforeItBegan) {
   ASSERT_EQ(runs.size(), 2u);
   EXPECT_EQ(runs[0].last, (SegmentName{TimelineId{1}, 4}));
   EXPECT_EQ(runs[1].first, (SegmentName{TimelineId{3}, 5}));
-  EXPECT_KIND(follow_history(history, {TimelineId{1}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
-  EXPECT_KIND(follow_history(history, {TimelineId{2}, in_segment(8)}, in_segment(9)), ErrorKind::refused);
+  EXPECT_KIND(path.ranges({TimelineId{1}, in_segment(6)}, in_segment(9)), ErrorKind::refused);
+  EXPECT_KIND(path.ranges({TimelineId{2}, in_segment(8)}, in_segment(9)), ErrorKind::refused);
 }
 
-TEST(FollowHistory, NothingIsSaidOfATimelineThatBeginsBehindTheEnd) {
-  auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3)}, in_segment(3)));
+TEST(WalRanges, NothingIsSaidOfATimelineThatBeginsBehindTheEnd) {
+  auto ranges = MUST(two_forks().ranges({TimelineId{1}, in_segment(3)}, in_segment(3)));
   ASSERT_EQ(ranges.size(), 1u);
   EXPECT_EQ(ranges[0], (WalRange{TimelineId{1}, in_segment(3), in_segment(3)}));
 }
 
 TEST(SegmentsOf, TakesTheForksSegmentFromTheNewTimeline) {
-  auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
+  auto ranges = MUST(two_forks().ranges({TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
   auto runs = segments_of(ranges, kSize);
   ASSERT_EQ(runs.size(), 3u);
   EXPECT_EQ(runs[0].first, (SegmentName{TimelineId{1}, 3}));
@@ -103,7 +105,7 @@ TEST(MissingSegments, AnotherTimelinesSegmentIsNoSubstitute) {
   wal.put_any(TimelineId{1}, 3, 9);
   wal.put_any(TimelineId{2}, 6, 7);
   wal.put_any(TimelineId{4}, 8, 9);
-  auto ranges = MUST(follow_history(two_forks(), {TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
+  auto ranges = MUST(two_forks().ranges({TimelineId{1}, in_segment(3, 100)}, in_segment(9, 7)));
   auto missing = MUST(missing_segments(*wal.archive, ranges, kSize));
   ASSERT_EQ(missing.size(), 1u);
   EXPECT_EQ(missing[0].first, (SegmentName{TimelineId{2}, 5}));
@@ -210,7 +212,7 @@ TEST_F(FindCommits, FollowsAFork) {
   wal_.put(parent.name(3), parent.segment(3));
   wal_.put({TimelineId{2}, 4}, child.segment(4));
   auto history = MUST(postgres::parse_timeline_history(TimelineId{2}, "1\t" + fork.to_string() + "\tx\n"));
-  auto ranges = MUST(follow_history(history, {TimelineId{1}, in_segment(3)}, in_segment(5)));
+  auto ranges = MUST(WalPath(history, kSize).ranges({TimelineId{1}, in_segment(3)}, in_segment(5)));
   auto span = MUST(find_commits(*wal_.archive, ranges, {kSize, 15}, {}));
   EXPECT_EQ(span.first->time, minute(1));
   EXPECT_EQ(*span.last, (repository::CommitPoint{minute(2), end}));

@@ -8,7 +8,7 @@
 
 namespace spendsync::wal {
 
-using repository::SegmentRange;
+using repository::StoredRun;
 
 namespace {
 
@@ -25,17 +25,17 @@ void add_histories(WalInventory& inventory, const std::string& wal_directory, co
   }
 }
 
-bool contains(const std::vector<SegmentRange>& ranges, SegmentName name) {
-  return std::ranges::any_of(ranges, [&](const SegmentRange& range) {
+bool contains(const std::vector<StoredRun>& ranges, SegmentName name) {
+  return std::ranges::any_of(ranges, [&](const StoredRun& range) {
     return range.first.number <= name.number && name.number <= range.last.number;
   });
 }
 
 /// Ranges that meet become one.
-void insert(std::vector<SegmentRange>& ranges, SegmentName name) {
-  ranges.push_back({name, name, 0});
-  std::ranges::sort(ranges, {}, [](const SegmentRange& range) { return range.first.number; });
-  std::vector<SegmentRange> joined;
+void insert(std::vector<StoredRun>& ranges, SegmentName name) {
+  ranges.push_back({{name, name}, 0});
+  std::ranges::sort(ranges, {}, [](const StoredRun& range) { return range.first.number; });
+  std::vector<StoredRun> joined;
   for (const auto& range : ranges) {
     if (!joined.empty() && joined.back().last.number + 1 == range.first.number) {
       joined.back().last = range.last;

@@ -105,7 +105,7 @@ class TransactionLogs : public ::testing::Test {
 
   /// Every segment of the ranges is in the repository and is what the server wrote.
   void expect_stored(const std::vector<repository::WalRange>& ranges) {
-    for (const wal::SegmentRun& run : wal::segments_of(ranges, kSegmentSize)) {
+    for (const SegmentRun& run : wal::segments_of(ranges, kSegmentSize)) {
       for (SegmentName name = run.first; name.number <= run.last.number; ++name.number) {
         EXPECT_EQ(MUST(archive_->get_segment(name)), wal_file(name.file_name(kSegmentSize))) << name.number;
       }

@@ -56,7 +56,7 @@ class World {
   }
   World& segments(uint32_t timeline, uint64_t first, uint64_t last) {
     TimelineId id{timeline};
-    wal_.segments[id].push_back({{id, first}, {id, last}, (last - first + 1) * 1000});
+    wal_.segments[id].push_back({{{id, first}, {id, last}}, (last - first + 1) * 1000});
     return *this;
   }
   World& fork(uint32_t child, uint32_t parent, Lsn where) {

@@ -9,11 +9,10 @@ bool reads(ByteView input) {
   if (!plan) return false;
   const auto again = wal::parse_wal_plan(wal::to_json(*plan).dump());
   require(again && *again == *plan, "a plan is written and read again the same");
-  for (const auto& stretch : plan->stretches) {
-    require(plan->contains({stretch.timeline, stretch.last}), "a stretch is part of the plan");
-    require(SegmentName{stretch.timeline, stretch.last}.end(plan->segment_size) >
-                SegmentName{stretch.timeline, stretch.first}.start(plan->segment_size),
-            "the end of a stretch is a position in WAL");
+  for (const auto& run : plan->runs) {
+    require(plan->contains(run.last), "a run of segments is part of the plan");
+    require(run.last.end(plan->segment_size) > run.first.start(plan->segment_size),
+            "the end of a run is a position in WAL");
   }
   return true;
 }
@@ -24,8 +23,8 @@ std::string sample() {
   plan.cluster = "demo";
   plan.system_identifier = {7300000000000000001u};
   plan.segment_size = 16u << 20;
-  plan.stretches = {{{1}, 2, 90}, {{2}, 90, 200}};
-  plan.in_backup = wal::WalPlan::Stretch{{1}, 2, 2};
+  plan.runs = {{{{1}, 2}, {{1}, 90}}, {{{2}, 90}, {{2}, 200}}};
+  plan.in_backup = SegmentRun{{{1}, 2}, {{1}, 2}};
   plan.histories = {TimelineId{2}};
   plan.window = "/var/lib/x/window";
   return wal::to_json(plan).dump();
