@@ -78,6 +78,33 @@ Result<void> put_wal_tombstone(Repository& repository, const SegmentRun& run, co
                   tombstone_text(repository, key, reason));
 }
 
+Result<std::vector<SegmentRun>> read_wal_tombstones(Repository& repository, std::stop_token stop) {
+  constexpr size_t kDigits = 24;
+  const auto size = repository.identity().wal_segment_size;
+  std::vector<std::pair<ObjectKey, SegmentRun>> named;
+  TRY(repository.store().list(repository.layout().tombstones_prefix() + "wal/", "",
+                              [&](const storage::ObjectInfo& info) {
+                                const std::string_view text = info.key.text();
+                                const auto name = text.substr(text.rfind('/') + 1);
+                                if (name.size() != 2 * kDigits + 1 || name[kDigits] != '-') return ok();
+                                auto first = SegmentName::parse(name.substr(0, kDigits), size);
+                                auto last = SegmentName::parse(name.substr(kDigits + 1), size);
+                                if (first && last) named.emplace_back(info.key, SegmentRun{*first, *last});
+                                return ok();
+                              }));
+  std::vector<SegmentRun> runs;
+  for (const auto& [key, run] : named) {
+    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");
+    auto opened = repository.get_document(ObjectType::tombstone, key, kMarkMax);
+    if (opened) runs.push_back(run);
+    const bool proves_nothing =
+        !opened && (opened.error().is(ErrorKind::corrupt) || opened.error().is(ErrorKind::refused) ||
+                    opened.error().is(ErrorKind::not_found));
+    if (!opened && !proves_nothing) return std::move(opened).error();
+  }
+  return runs;
+}
+
 Error explain_missing(Repository& repository, const Label& label, Error why) {
   if (!why.is(ErrorKind::not_found)) return why;
   auto expired = repository.is_tombstoned(repository.layout().manifest(label));

@@ -1,6 +1,7 @@
 // Marks that runs, people and expiry set beside objects, and tombstones (docs/format/repository.md, "Marks").
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ Result<void> put_tombstone(Repository& repository, const storage::ObjectKey& exp
 
 /// The same of these segments and their parts, .partial and .backup files.
 Result<void> put_wal_tombstone(Repository& repository, const SegmentRun& run, const std::string& reason);
+/// All runs of segments that such tombstones name, each opened; one that proves nothing is left out.
+/// Errors: those of the store; cancelled.
+Result<std::vector<SegmentRun>> read_wal_tombstones(Repository& repository, std::stop_token stop);
 
 /// `why` something of a backup could not be read; where that is missing and the backup has been expired, this instead.
 /// Still not_found.

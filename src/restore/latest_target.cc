@@ -31,6 +31,12 @@ std::vector<StatedEnd> stated_ends(const BackupInventory& backups) {
   return ends;
 }
 
+/// Where none was named, retention keeps what the latest needs.
+bool is_backup_named(const RestoreRequest& request) { return request.label || request.day; }
+
+/// Whoever names a timeline or a backup has chosen the way: where another one ends says nothing of it.
+bool is_way_chosen(const RestoreRequest& request) { return request.timeline || is_backup_named(request); }
+
 }  // namespace
 
 const RecoveryWindow* TargetResolution::furthest(const std::vector<RecoveryWindow>& windows) const {
@@ -59,14 +65,35 @@ std::string TargetResolution::missing_piece(const RecoveryWindow& best, WalPosit
   return fmt::format("WAL segment {} is not there", next.file_name(wal_.segment_size()));
 }
 
+/// What follows a gap may have been written on a timeline that begins behind it: no window leads there.
+std::optional<TargetResolution::Gap> TargetResolution::gap_behind(const RecoveryWindow& best, bool on_its_way) const {
+  if (best.missing) return Gap{*best.missing, best.timeline};
+  if (best.broken || on_its_way) return std::nullopt;
+  for (auto timeline : wal_.timelines()) {
+    const auto path = wal_.path_to(timeline);
+    if (timeline == best.timeline || !path.contains(best.backup->stop) || !path.contains({best.timeline, best.end})) {
+      continue;
+    }
+    const auto reach = wal_.reach(path, best.backup->stop.lsn);
+    if (reach.missing && reach.end <= best.end) return Gap{*reach.missing, timeline};
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> TargetResolution::stated_beyond(const RecoveryWindow& best,
                                                            const std::vector<RecoveryWindow>& windows,
                                                            bool on_its_way) {
   if (best.broken) return best.broken->describe(wal_.segment_size());
-  if (best.missing) {
+  if (auto gap = gap_behind(best, on_its_way)) {
     return fmt::format("WAL segment {} is missing although later ones are there",
-                       best.missing->file_name(wal_.segment_size()));
+                       gap->missing.file_name(wal_.segment_size()));
   }
+  return stated_by_records(best, windows, on_its_way);
+}
+
+std::optional<std::string> TargetResolution::stated_by_records(const RecoveryWindow& best,
+                                                               const std::vector<RecoveryWindow>& windows,
+                                                               bool on_its_way) {
   auto leads_to = [&](const RecoveryWindow& window, WalPosition position) {
     return window.end >= position.lsn && wal_.path_to(window.timeline).history().contains(position);
   };
@@ -88,24 +115,86 @@ std::optional<std::string> TargetResolution::stated_beyond(const RecoveryWindow&
 
 Result<void> TargetResolution::expect_latest(const RestoreRequest& request, const RecoveryWindow& best,
                                              const std::vector<RecoveryWindow>& windows) {
-  // Whoever names a timeline or a backup has chosen the way: where another one ends says nothing of it.
-  const bool only_its_way = request.timeline || request.label || request.day;
-  std::optional<std::string> why = stated_beyond(best, windows, only_its_way);
+  auto reached = [&](const std::string& why) {
+    return fmt::format("{}: what was committed after {} cannot be reached", why, moment(best.until));
+  };
+  std::optional<std::string> why = stated_beyond(best, windows, is_way_chosen(request));
+  const auto gap = gap_behind(best, is_way_chosen(request));
+  const bool expired = gap && is_backup_named(request) && TRY(is_expired(*gap));
+  if (gap && upload_went_on_) {
+    warnings_.push_back("an upload is under way: " + reached(*why));
+    why = stated_by_records(best, windows, is_way_chosen(request));
+  } else if (expired) {
+    warnings_.push_back("the WAL behind this backup has expired: " + reached(*why));
+    why.reset();
+  }
   const auto& other = backups_.went_back;
   if (!why && other && other->condition() == Condition::repository_went_back) why = other->message();
   if (!why) return ok();
-  const auto reached = fmt::format("{}: what was committed after {} cannot be reached", *why, moment(best.until));
   if (request.up_to_what_is_there) {
-    warnings_.push_back(reached);
+    warnings_.push_back(reached(*why));
     return ok();
   }
-  return Error(ErrorKind::refused, "the latest is not there: " + reached)
+  return Error(ErrorKind::refused, "the latest is not there: " + reached(*why))
       .with_condition(Condition::latest_not_there)
-      .with_hint("bring back what is missing; to restore without it, say --up-to-what-is-there too");
+      .with_hint(gap ? "an upload may be under way: then the same command succeeds when it has ended; else bring back "
+                       "what is missing; to restore without it, say --up-to-what-is-there too"
+                     : "bring back what is missing; to restore without it, say --up-to-what-is-there too");
+}
+
+/// The last segment on the way to a timeline that is there.
+uint64_t TargetResolution::last_there(TimelineId towards) const {
+  const auto path = wal_.path_to(towards);
+  uint64_t last = 0;
+  for (const auto& [timeline, runs] : wal_.inventory().segments) {
+    for (const auto& run : runs) {
+      if (path.at(run.last.number) == run.last) last = std::max(last, run.last.number);
+    }
+  }
+  return last;
+}
+
+/// Whether expiry has written of every segment from the gap to the next that is there that it removed it.
+Result<bool> TargetResolution::is_expired(const Gap& gap) const {
+  if (!settings_.expired_wal) return false;
+  const auto path = wal_.path_to(gap.towards);
+  const auto expired = TRY(settings_.expired_wal());
+  auto is_there = [&](SegmentName name) {
+    const auto runs = wal_.inventory().segments.find(name.timeline);
+    return runs != wal_.inventory().segments.end() &&
+           std::ranges::any_of(runs->second, [&](const auto& run) { return run.contains(name); });
+  };
+  const uint64_t last = last_there(gap.towards);
+  for (uint64_t number = gap.missing.number; number <= last && !is_there(path.at(number)); ++number) {
+    if (!std::ranges::any_of(expired, [&](const auto& run) { return run.contains(path.at(number)); })) return false;
+  }
+  return true;
+}
+
+/// What is missing while an upload is under way is there a moment later. All that was there at the first look has to be
+/// reached; where the order is broken only behind that by then, the upload is going on.
+Result<std::vector<RecoveryWindow>> TargetResolution::windows_after_uploads(const RestoreRequest& request,
+                                                                            const Summary* fixed) {
+  constexpr int kLooks = 10;
+  upload_went_on_ = false;
+  const auto warned = warnings_.size();
+  auto all = TRY(usable_windows(request, fixed));
+  auto gap = gap_behind(*furthest(all), is_way_chosen(request));
+  if (!gap || !settings_.look_again || request.up_to_what_is_there) return all;
+  if (is_backup_named(request) && TRY(is_expired(*gap))) return all;
+  const uint64_t last_seen = last_there(gap->towards);
+  for (int look = 0; look < kLooks && gap && !upload_went_on_; ++look) {
+    TRY(settings_.look_again());
+    warnings_.resize(warned);  // said anew
+    all = TRY(usable_windows(request, fixed));
+    gap = gap_behind(*furthest(all), is_way_chosen(request));
+    upload_went_on_ = gap && gap->missing.number > last_seen;
+  }
+  return all;
 }
 
 Result<ResolvedTarget> TargetResolution::latest(const RestoreRequest& request, const Summary* fixed) {
-  auto all = TRY(usable_windows(request, fixed));
+  auto all = TRY(windows_after_uploads(request, fixed));
   const auto* best = furthest(all);
   TRY(expect_latest(request, *best, all));
   ResolvedTarget target(*best->backup);

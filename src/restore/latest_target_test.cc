@@ -147,5 +147,87 @@ TEST(LatestTarget, AskedForOnATimelineOnlyThatOneCounts) {
   EXPECT_EQ(MUST(world.resolve({.latest = true, .target_timeline = 1})).recovery.timeline, TimelineId{1});
 }
 
+// Segments are uploaded in parallel: the one that the next follows may come a moment later.
+TEST(LatestTarget, WaitsForASegmentThatIsBeingUploaded) {
+  World world = world_up_to(16);
+  world.segments(1, 18, 18);
+  world.uploading([&](int look) {
+    if (look == 2) world.segments(1, 17, 17);
+  });
+  auto target = MUST(world.resolve(kLatest));
+  EXPECT_EQ(target.last_commit->time, at("2024-03-15T06:00:00Z"));
+  EXPECT_TRUE(target.warnings.empty());
+  EXPECT_EQ(world.looks, 2);
+}
+
+TEST(LatestTarget, WhatWasThereAtFirstIsEnoughWhileAnUploadGoesOn) {
+  World world = world_up_to(16);
+  world.segments(1, 18, 18);
+  world.uploading([&](int look) {
+    if (look == 1) world.segments(1, 17, 17).segments(1, 20, 20);
+  });
+  auto target = MUST(world.resolve(kLatest));
+  EXPECT_EQ(target.limit, lsn(19));
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("000000010000000000000013 is missing"));
+}
+
+TEST(LatestTarget, LooksAgainAFewTimesAndSaysThatAnUploadMayBeUnderWay) {
+  World world = world_up_to(16);
+  world.segments(1, 18, 18);
+  expect_refused(world, {"000000010000000000000011 is missing"});
+  EXPECT_GT(world.looks, 1);
+  EXPECT_LE(world.looks, 20);
+  EXPECT_THAT(world.resolve(kLatest).error().hint(), HasSubstr("an upload may be under way"));
+  world.looks = 0;
+  MUST(world.resolve(kWhatIsThere));
+  EXPECT_EQ(world.looks, 0);
+  world.stopped();
+  EXPECT_KIND(world.resolve(kLatest), ErrorKind::cancelled);
+  EXPECT_EQ(world.looks, 1);
+}
+
+// A standby that was promoted archives on its new timeline what follows WAL that its primary has not archived.
+TEST(LatestTarget, IsRefusedWhereASegmentIsMissingBeforeATimelineBegins) {
+  World world = world_up_to(16);
+  world.fork(2, 1, lsn(18, 5000)).segments(2, 18, 20);
+  expect_refused(world, {"000000010000000000000011 is missing"});
+  EXPECT_EQ(MUST(world.resolve(kWhatIsThere)).limit, lsn(17));
+  EXPECT_EQ(MUST(world.resolve({.latest = true, .target_timeline = 1})).limit, lsn(17));
+  world.log("2024-03-15T07:00:00Z", 2, lsn(18, 5000), lsn(20), "2024-03-15T07:00:10Z");
+  expect_refused(world, {"000000010000000000000011 is missing"});
+}
+
+TEST(LatestTarget, WaitsForASegmentThatIsUploadedAfterTheNextTimelineBegan) {
+  World world = world_up_to(16);
+  world.fork(2, 1, lsn(18, 5000)).segments(2, 18, 20);
+  world.log("2024-03-15T07:00:00Z", 2, lsn(18, 5000), lsn(20), "2024-03-15T07:00:10Z");
+  world.uploading([&](int look) {
+    if (look == 2) world.segments(1, 17, 17);
+  });
+  auto target = MUST(world.resolve(kLatest));
+  EXPECT_EQ(target.recovery.timeline, TimelineId{2});
+  EXPECT_EQ(target.limit, lsn(21));
+  EXPECT_TRUE(target.warnings.empty());
+  EXPECT_EQ(world.looks, 2);
+}
+
+TEST(LatestTarget, OfANamedBackupWhoseLaterWalHasExpiredIsWhatIsThereAndAWarning) {
+  const RequestWords named{.type = "full", .date = "20240315T000000Z-full", .latest = true};
+  World world = world_up_to(12);
+  world.segments(1, 20, 40);
+  world.expired(1, 13, 15);
+  auto refused = world.resolve(named);
+  EXPECT_KIND(refused, ErrorKind::refused);  // 16 to 19 are not gone on purpose
+  world.expired(1, 16, 19);
+  world.looks = 0;
+  auto target = MUST(world.resolve(named));
+  EXPECT_EQ(target.limit, lsn(13));
+  EXPECT_EQ(world.looks, 0);
+  ASSERT_EQ(target.warnings.size(), 1u);
+  EXPECT_THAT(target.warnings[0], HasSubstr("has expired"));
+  EXPECT_KIND(world.resolve(kLatest), ErrorKind::refused);  // nobody named a backup: the latest is meant
+}
+
 }  // namespace
 }  // namespace spendsync::restore

@@ -8,6 +8,7 @@
 
 #include "base/subprocess.h"
 #include "postgres/installation.h"
+#include "repository/marks.h"
 #include "repository/rollback.h"
 #include "restore/finished_restore.h"
 #include "restore/shell_word.h"
@@ -326,7 +327,16 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
   inventory.went_back = TRY(repository::find_rollback(repository));
   repository::WalArchive archive(repository, {});
   auto wal = TRY(wal::WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));
-  TargetResolution resolution({settings.zone}, inventory, wal, stop);
+  TargetResolution resolution(
+      {.zone = settings.zone,
+       .look_again = [&]() -> Result<void> {
+         constexpr std::chrono::milliseconds kMoment{500};
+         TRY(repository.clock().sleep_for(kMoment, stop));
+         wal = TRY(wal::WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));
+         return ok();
+       },
+       .expired_wal = [&] { return repository::read_wal_tombstones(repository, stop); }},
+      inventory, wal, stop);
   auto target = TRY(resolution.resolve(request));
   PlanSettings planning{RestorePaths::of("/"), request.scope,     request.ending, settings.tablespaces,
                         settings.existing,     settings.in_place, settings.aside};

@@ -1,6 +1,7 @@
 // From what somebody asked for to a backup, a timeline and a recovery target that PostgreSQL can reach.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,11 @@ class TargetResolution {
  public:
   struct Settings {
     TimeZone zone = TimeZone::utc();
+    /// Waits a moment and lists the WAL anew into the coverage: segments are uploaded in parallel, so that for a moment
+    /// a later one is there before the one that it follows. Asked a few times at most. Empty: there is only one look.
+    std::function<Result<void>()> look_again = {};
+    /// Segments that expiry has removed on purpose. Empty: none.
+    std::function<Result<std::vector<SegmentRun>>()> expired_wal = {};
   };
   TargetResolution(Settings settings, const BackupInventory& backups, wal::WalCoverage& wal, std::stop_token stop)
       : settings_(std::move(settings)), backups_(backups), wal_(wal), stop_(std::move(stop)) {}
@@ -97,6 +103,17 @@ class TargetResolution {
   Result<void> expect_latest(const RestoreRequest& request, const RecoveryWindow& best,
                              const std::vector<RecoveryWindow>& windows);
   std::string missing_piece(const RecoveryWindow& best, WalPosition stated) const;
+  /// A segment that is missing although later ones of the way to this timeline are there.
+  struct Gap {
+    SegmentName missing;
+    TimelineId towards;
+  };
+  std::optional<Gap> gap_behind(const RecoveryWindow& best, bool on_its_way) const;
+  std::optional<std::string> stated_by_records(const RecoveryWindow& best, const std::vector<RecoveryWindow>& windows,
+                                               bool on_its_way);
+  uint64_t last_there(TimelineId towards) const;
+  Result<bool> is_expired(const Gap& gap) const;
+  Result<std::vector<RecoveryWindow>> windows_after_uploads(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> at_lsn(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> at_record(const RestoreRequest& request, const RecoveryWindow& window);
   Result<ResolvedTarget> at_event(const RestoreRequest& request, const Summary* fixed);
@@ -126,6 +143,7 @@ class TargetResolution {
   wal::WalCoverage& wal_;
   std::stop_token stop_;
   std::vector<std::string> warnings_;
+  bool upload_went_on_ = false;  // what is missing now lies behind all that was there at the first look
 };
 
 }  // namespace spendsync::restore

@@ -137,6 +137,35 @@ TEST_F(Expire, APinKeepsABackupAndListShowsIt) {
   EXPECT_EQ(run({"pin", "nonsense"}).exit_status, 2);
 }
 
+TEST_F(Expire, TheLatestOfAPinnedBackupIsWhatRetentionLeftAndAWarning) {
+  const auto first = full();
+  for (int i = 0; i < 3; ++i) server_.psql("insert into ledger values (0); select pg_switch_wal()");
+  must_run({"backup", "transaction_logs"});
+  must_run({"pin", first, "audit of May"});
+  full();
+  server_.psql("insert into ledger values (0); select pg_switch_wal()");
+  must_run({"backup", "transaction_logs"});
+  let_time_pass();
+  const auto done = must_summarize({"expire"});
+  EXPECT_GT(MUST(only_cluster(done).find("report")->unsigned_integer("segments")), 0u) << done.dump();
+
+  const std::vector<std::string> latest_of_first{"restore", "full", first, "--latest"};
+  const auto target = installation_.directory() + "/latest-of-first";
+  auto restore = latest_of_first;
+  restore.insert(restore.end(), {"--target", target, "--database-only", "--no-start"});
+  const auto restored = installation_.must_run(restore);
+  EXPECT_NE(restored.find("the WAL behind this backup has expired: WAL segment"), std::string::npos) << restored;
+
+  // Without what retention has written of it, the same gap is a loss.
+  server_.run({"/bin/sh", "-c", "rm -r " + base() + "/tombstones/wal"});
+  auto plan = latest_of_first;
+  plan.push_back("--plan");
+  const auto refused = installation_.run(plan);
+  EXPECT_EQ(refused.exit_status, 4) << refused.out;
+  EXPECT_NE(refused.err.find("SSB-1510"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("an upload may be under way"), std::string::npos) << refused.err;
+}
+
 TEST_F(Expire, RunsAfterABackupAndItsFailureIsAWarning) {
   const auto first = full();
   let_time_pass("true");

@@ -56,7 +56,9 @@ class World {
   }
   World& segments(uint32_t timeline, uint64_t first, uint64_t last) {
     TimelineId id{timeline};
-    wal_.segments[id].push_back({{{id, first}, {id, last}}, (last - first + 1) * 1000});
+    auto& runs = wal_.segments[id];
+    runs.push_back({{{id, first}, {id, last}}, (last - first + 1) * 1000});
+    std::ranges::sort(runs, {}, [](const auto& run) { return run.first; });
     return *this;
   }
   World& fork(uint32_t child, uint32_t parent, Lsn where) {
@@ -109,16 +111,41 @@ class World {
     wal_.major_version = 15;
     summaries_read = 0;
     segments_scanned = 0;
-    wal::WalCoverage coverage(
-        wal_, {.summary = [this](SegmentName name) { return summary(name); },
-               .scan = [this](const auto& names, const auto& visit) { return scan(names, visit); },
-               .records = [this](const auto& names, const auto& visit) { return records(names, visit); }});
-    return TargetResolution({zone_}, backups_, coverage, {}).resolve(request);
+    wal::WalCoverage coverage(wal_, reads());
+    TargetResolution::Settings settings{.zone = zone_};
+    settings.look_again = [&]() -> Result<void> {
+      ++looks;
+      if (uploading_) uploading_(looks);
+      if (stopped_) return Error(ErrorKind::cancelled, "stopped");
+      coverage = wal::WalCoverage(wal_, reads());
+      return {};
+    };
+    settings.expired_wal = [&]() -> Result<std::vector<SegmentRun>> { return expired_; };
+    return TargetResolution(settings, backups_, coverage, {}).resolve(request);
   }
+  /// What another program does before the n-th further look (from 1 on).
+  World& uploading(std::function<void(int)> uploading) {
+    uploading_ = std::move(uploading);
+    return *this;
+  }
+  World& stopped() {
+    stopped_ = true;
+    return *this;
+  }
+  World& expired(uint32_t timeline, uint64_t first, uint64_t last) {
+    expired_.push_back({{TimelineId{timeline}, first}, {TimelineId{timeline}, last}});
+    return *this;
+  }
+  int looks = 0;
   int summaries_read = 0;
   int segments_scanned = 0;
 
  private:
+  wal::WalReads reads() {
+    return {.summary = [this](SegmentName name) { return summary(name); },
+            .scan = [this](const auto& names, const auto& visit) { return scan(names, visit); },
+            .records = [this](const auto& names, const auto& visit) { return records(names, visit); }};
+  }
   /// Events in the segment in which they end; those of an ancestor belong to it up to the fork.
   std::vector<WalEvent> events_in(SegmentName name) const {
     std::vector<WalEvent> found;
@@ -186,6 +213,9 @@ class World {
   std::map<TimelineId, std::vector<WalEvent>> events_;
   std::map<TimelineId, std::vector<postgres::WalRecord>> others_;
   BackupInventory backups_;
+  std::function<void(int)> uploading_;
+  bool stopped_ = false;
+  std::vector<SegmentRun> expired_;
   TimeZone zone_ = TimeZone::utc();
 };
 
