@@ -21,9 +21,12 @@ std::string newest_seen_path(const Repository& repository) {
   return repository.state_directory() + "/newest-" + path.cluster + "-" + path.system_identifier.to_string() + ".json";
 }
 
-Result<NewestSeen> load_newest_seen(const Repository& repository) {
+Result<std::string> read_state(const Repository& repository) {
   constexpr size_t kStateMax = 16u << 10;
-  auto text = TRY(read_text_file(newest_seen_path(repository), kStateMax));
+  return read_text_file(newest_seen_path(repository), kStateMax);
+}
+
+Result<NewestSeen> parse_newest_seen(const Repository& repository, const std::string& text) {
   auto json = TRY(parse_object(as_bytes(text)));
   auto id = TRY(json.text("repository"));
   if (id != repository.id()) return Error(ErrorKind::conflict, "the state is of another repository");
@@ -34,11 +37,26 @@ Result<NewestSeen> load_newest_seen(const Repository& repository) {
   return seen;
 }
 
+Result<NewestSeen> load_newest_seen(const Repository& repository) {
+  const auto text = TRY(read_state(repository));
+  return parse_newest_seen(repository, text);
+}
+
 }  // namespace
 
+Result<std::optional<NewestSeen>> find_newest_seen(const Repository& repository) {
+  std::optional<NewestSeen> nothing;
+  if (repository.state_directory().empty()) return nothing;
+  auto text = read_state(repository);
+  if (!text && text.error().is(ErrorKind::not_found)) return nothing;
+  const auto there = TRY(std::move(text));
+  auto seen = parse_newest_seen(repository, there);
+  if (!seen) return nothing;
+  return std::optional(*std::move(seen));
+}
+
 std::optional<NewestSeen> read_newest_seen(const Repository& repository) {
-  if (repository.state_directory().empty()) return std::nullopt;
-  auto seen = load_newest_seen(repository);
+  auto seen = find_newest_seen(repository);
   if (seen) return *std::move(seen);
   return std::nullopt;
 }

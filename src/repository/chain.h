@@ -31,7 +31,9 @@ struct NewestSeen {
   RecordRef record;
 };
 
-/// nullopt when there is none, or no state directory: never an error.
+/// nullopt when there is none of this repository, or no state directory. Errors: of reading the file.
+Result<std::optional<NewestSeen>> find_newest_seen(const Repository& repository);
+/// The same; what cannot be read counts as nothing.
 std::optional<NewestSeen> read_newest_seen(const Repository& repository);
 /// Only ever moves forward, on one repository, and never over a record that has vanished: that is the only evidence
 /// that the repository went back (rollback.h). What cannot be written is logged at debug and forgotten.

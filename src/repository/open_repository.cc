@@ -212,7 +212,8 @@ class RepositoryOpener {
     TRY(check_cluster_name(settings_.cluster));
     object_ = TRY(read_repository());
     std::vector<std::unique_ptr<Repository>> handles;
-    for (auto server : remembered_servers(settings_)) handles.push_back(make_repository(server));
+    const auto servers = TRY(find_remembered_servers(settings_));
+    for (auto server : servers) handles.push_back(make_repository(server));
     return handles;
   }
 

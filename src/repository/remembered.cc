@@ -35,19 +35,25 @@ struct NewestSeenFile {
   std::string identifier;  // digits
 };
 
-std::vector<NewestSeenFile> newest_seen_files(const Repository::Settings& settings) {
+Result<std::vector<NewestSeenFile>> find_newest_seen_files(const Repository::Settings& settings) {
   constexpr std::string_view kEnd = ".json";
   const std::string begin = "newest-" + settings.cluster + "-";
   std::vector<NewestSeenFile> files;
   auto names = list_directory(settings.state_directory);
-  if (!names) return files;
-  for (const auto& name : *names) {
+  if (!names && names.error().is(ErrorKind::not_found)) return files;
+  const auto all = TRY(std::move(names));
+  for (const auto& name : all) {
     if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd)) continue;
     auto identifier = name.substr(begin.size(), name.size() - begin.size() - kEnd.size());
     if (identifier.find_first_not_of("0123456789") != std::string::npos) continue;  // of a cluster with a longer name
     files.push_back({settings.state_directory + "/" + name, std::move(identifier)});
   }
   return files;
+}
+
+std::vector<NewestSeenFile> newest_seen_files(const Repository::Settings& settings) {
+  auto files = find_newest_seen_files(settings);
+  return files ? *std::move(files) : std::vector<NewestSeenFile>();
 }
 
 }  // namespace
@@ -61,14 +67,20 @@ std::optional<RememberedRepository> read_remembered(const Repository::Settings& 
   return std::nullopt;
 }
 
-std::vector<SystemIdentifier> remembered_servers(const Repository::Settings& settings) {
+Result<std::vector<SystemIdentifier>> find_remembered_servers(const Repository::Settings& settings) {
   std::vector<SystemIdentifier> servers;
   if (settings.state_directory.empty()) return servers;
-  for (const auto& file : newest_seen_files(settings)) {
+  const auto files = TRY(find_newest_seen_files(settings));
+  for (const auto& file : files) {
     auto identifier = SystemIdentifier::parse(file.identifier);
     if (identifier) servers.push_back(*identifier);
   }
   return servers;
+}
+
+std::vector<SystemIdentifier> remembered_servers(const Repository::Settings& settings) {
+  auto servers = find_remembered_servers(settings);
+  return servers ? *std::move(servers) : std::vector<SystemIdentifier>();
 }
 
 void remember(const Repository& repository) {

@@ -17,7 +17,10 @@ struct RememberedRepository {
 
 /// nullopt when there is none, or no state directory: never an error.
 std::optional<RememberedRepository> read_remembered(const Repository::Settings& settings);
-/// Of which servers of the cluster the newest record is remembered (chain.h), in any repository. Never an error.
+/// Of which servers of the cluster the newest record is remembered (chain.h), in any repository.
+/// Errors: of reading the state directory; none where there is no such directory.
+Result<std::vector<SystemIdentifier>> find_remembered_servers(const Repository::Settings& settings);
+/// The same; what cannot be read counts as nothing.
 std::vector<SystemIdentifier> remembered_servers(const Repository::Settings& settings);
 /// Keeps what is remembered already. What cannot be written is logged at debug and forgotten.
 void remember(const Repository& repository);

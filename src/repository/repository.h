@@ -81,7 +81,7 @@ class Repository {
 
   /// A handle for each server of the cluster whose newest record this host remembers (chain.h). Their folders may be
   /// gone: no identity is read, identity() and adopted() say nothing, and nothing may be written through them.
-  /// Errors: as open_for_reading for the repository as a whole.
+  /// Errors: as open_for_reading for the repository as a whole; of reading the state directory.
   static Result<std::vector<std::unique_ptr<Repository>>> open_remembered(Settings settings,
                                                                           Collaborators collaborators);
 

@@ -67,7 +67,7 @@ Result<std::optional<Error>> find_rollback(Repository& repository) {
 namespace {
 
 Result<std::optional<AcceptedRollback>> accept_for(Repository& repository, std::stop_token stop) {
-  const auto seen = read_newest_seen(repository);
+  const auto seen = TRY(find_newest_seen(repository));
   if (!seen) return std::optional<AcceptedRollback>();
   const bool kept = TRY(is_there_or_expired(repository, seen->record.key));
   if (kept) return std::optional<AcceptedRollback>();

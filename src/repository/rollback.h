@@ -34,7 +34,7 @@ struct AcceptedRollback {
 /// From now on what is there counts as what this host has seen, for every server of the cluster whose newest record it
 /// remembers: the folder itself may be gone. Empty: nothing had gone back, nothing was changed. One small file of the
 /// state directory is replaced a server, so that a kill in between leaves the rest to be accepted again.
-/// Errors: those of the store; of writing the state directory.
+/// Errors: those of the store; of reading and writing the state directory.
 Result<std::vector<AcceptedRollback>> accept_rollbacks(const Repository::Settings& settings,
                                                        const Collaborators& collaborators, std::stop_token stop);
 

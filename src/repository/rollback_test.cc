@@ -1,8 +1,10 @@
 #include "repository/rollback.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "base/condition.h"
+#include "base/file.h"
 #include "base/testing.h"
 #include "repository/catalog.h"
 #include "repository/chain.h"
@@ -131,6 +133,24 @@ TEST_F(Rollback, OnceAcceptedWhatIsThereCountsAndNumbersGoOn) {
   EXPECT_EQ(MUST(make_sample_backup(*again, {})).summary.chain.sequence, 3u);
   MUST(world_.memory.remove(older_));  // the record that counts now is watched like any other
   EXPECT_EQ(chain().size(), 1u);
+}
+
+TEST_F(Rollback, IsNotAcceptedWhereWhatIsRememberedCannotBeRead) {
+  go_back();
+  const auto path =
+      world_.state.path() + "/newest-demo-" + repository_->layout().path().system_identifier.to_string() + ".json";
+  const auto kept = MUST(read_text_file(path));
+  MUST(remove_tree(path));
+  MUST(make_directories(path, 0700));  // in its place, what no read gets through
+  EXPECT_FALSE(accept_rollbacks(world_.settings, world_.collaborators(), {}));
+  MUST(remove_tree(path));
+  MUST(replace_file(path, as_bytes(kept), 0600));
+
+  auto settings = world_.settings;
+  settings.state_directory = world_.state.path() + "/loop";
+  ASSERT_EQ(::symlink("loop", settings.state_directory.c_str()), 0);
+  EXPECT_FALSE(accept_rollbacks(settings, world_.collaborators(), {}));
+  EXPECT_EQ(accept().size(), 1u);
 }
 
 TEST_F(Rollback, WhereNoRecordIsLeftNothingIsRemembered) {
