@@ -290,4 +290,11 @@ TemporaryDirectory::~TemporaryDirectory() {
   if (!path_.empty()) static_cast<void>(remove_tree(path_));
 }
 
+Result<std::string> absolute_path(const std::string& path) {
+  if (!path.empty() && path.front() == '/') return path;
+  char directory[4096];
+  if (::getcwd(directory, sizeof directory) == nullptr) return Error::from_errno(errno, "the working directory");
+  return std::string(directory) + "/" + path;
+}
+
 }  // namespace spendsync

@@ -75,4 +75,7 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+/// `path` by the working directory. Errors: those of getcwd(3).
+Result<std::string> absolute_path(const std::string& path);
+
 }  // namespace spendsync

@@ -6,12 +6,12 @@
 #include <functional>
 
 #include "base/condition.h"
+#include "base/exit_code.h"
 #include "base/process_identity.h"
 #include "base/signals.h"
-#include "cli/command_line.h"
-#include "cli/commands.h"
-#include "cli/exit_code.h"
-#include "cli/service_user.h"
+#include "cli/commands/commands.h"
+#include "cli/line/command_line.h"
+#include "jobs/service_user.h"
 #include "wal/get.h"
 
 namespace spendsync::cli {
@@ -134,7 +134,8 @@ int run(const Invocation& invocation) {
     log.failure(hardened ? signals.error() : hardened.error());
     return is_wal_get ? wal::wal_get_failure_code(".") : kFailed;
   }
-  const Process process{invocation.global, clock, random, log, output, (*signals)->stop_token()};
+  const auto remark = [&output](const std::string& text) { output.remark(text); };
+  const Process process{{clock, random, log, remark, (*signals)->stop_token()}, invocation.global, output};
   const Named command = command_of(process, invocation.command);
   auto result = command.run();
   if (result) return *result;
@@ -150,25 +151,25 @@ int run(const Invocation& invocation) {
 int main(int argc, char** argv) {
   using namespace spendsync::cli;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  int code = kFailed;
+  int code = spendsync::kFailed;
   try {
-    remember_program();
+    spendsync::jobs::remember_program();
     const auto parsed = parse_command_line(arguments);
     std::fputs(parsed.output.c_str(), stdout);
     std::fputs(parsed.error.c_str(), stderr);
     code = parsed.invocation ? run(*parsed.invocation) : parsed.exit_code;
     // A standby asks again after 1 and ends after anything above 125.
     if (!parsed.invocation && code == spendsync::wal::kWalFailed) code = spendsync::wal::wal_get_failure_code(".");
-    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == kDone) {
+    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && code == spendsync::kDone) {
       std::fputs("error: the output could not be written\n", stderr);
       const bool is_wal_get = parsed.invocation && std::holds_alternative<WalGetOptions>(parsed.invocation->command);
-      code = is_wal_get ? spendsync::wal::wal_get_failure_code(".") : kFailed;
+      code = is_wal_get ? spendsync::wal::wal_get_failure_code(".") : spendsync::kFailed;
     }
   } catch (const std::exception& error) {  // out of memory, or a library's surprise
     std::fprintf(stderr, "error: %s [%s]\n", error.what(),
                  spendsync::code_of(spendsync::Condition::internal_error).c_str());
     // 1 to 125 from a restore_command would be taken as the end of WAL.
-    code = std::find(arguments.begin(), arguments.end(), "get") != arguments.end() ? 126 : kFailed;
+    code = std::find(arguments.begin(), arguments.end(), "get") != arguments.end() ? 126 : spendsync::kFailed;
   }
   return code;
 }

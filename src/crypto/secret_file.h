@@ -1,4 +1,4 @@
-// Files that hold secrets: who may own them and what mode they may have. Inside this folder and cli/ only.
+// Files that hold secrets: who may own them and what mode they may have.
 #pragma once
 
 #include <string>

@@ -29,8 +29,8 @@ std::string plain(std::string text) {
 }
 
 NagiosState state_of(const NagiosFacts& facts) {
-  if (facts.verdict.safety == Safety::unsafe || !facts.problems.empty()) return NagiosState::critical;
-  if (facts.verdict.safety == Safety::unknown) return NagiosState::unknown;
+  if (facts.verdict.safety == health::Safety::unsafe || !facts.problems.empty()) return NagiosState::critical;
+  if (facts.verdict.safety == health::Safety::unknown) return NagiosState::unknown;
   return facts.warnings.empty() ? NagiosState::ok : NagiosState::warning;
 }
 

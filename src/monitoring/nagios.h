@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "monitoring/verdict.h"
+#include "health/verdict.h"
 
 namespace spendsync::monitoring {
 
 enum class NagiosState { ok = 0, warning = 1, critical = 2, unknown = 3 };
 
 struct NagiosFacts {
-  Verdict verdict;
+  health::Verdict verdict;
   std::vector<std::string> problems;  // findings beside the objectives
   std::vector<std::string> warnings;
   std::chrono::seconds rpo{0};

@@ -10,6 +10,7 @@
 
 #include "base/condition.h"
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "postgres/control_file.h"
 #include "repository/backup_reader.h"
 
@@ -23,13 +24,6 @@ constexpr uint64_t kBlock = 4096;  // what an entry may waste at the end of its 
 constexpr uint64_t kRecoveryWal =
     1u << 30;                             // segments that recovery keeps until a restart point: max_wal_size's default
 constexpr unsigned kWindowSegments = 16;  // see wal_window.h
-
-/// FNV-1a: names a plan; nobody is kept out by it.
-std::string short_hash(const std::string& text) {
-  uint64_t hash = 14695981039346656037ull;
-  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return fmt::format("{:016x}", hash);
-}
 
 /// What was asked for, without what time changes (how far WAL reaches by now).
 std::string identity_of(const RestorePlan& plan, const std::string& repository_id) {
@@ -228,8 +222,8 @@ Result<RestorePlan> make_plan(repository::Repository& repository, const wal::Wal
     if (!plan.tablespaces.empty()) plan.tablespace_bytes = TRY(measure_tablespaces(repository, backup));
   }
   auto identity = identity_of(plan, repository.id());
-  plan.resume_id = short_hash(identity);
-  plan.id = short_hash(identity + result_of(plan, settings));
+  plan.resume_id = fingerprint(as_bytes(identity));
+  plan.id = fingerprint(as_bytes(identity + result_of(plan, settings)));
 
   auto path = wal.path_to(plan.target.recovery.timeline);
   plan.wal.plan_id = plan.id;

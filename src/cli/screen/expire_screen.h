@@ -1,0 +1,15 @@
+// What retention plans and has done, as lines and as JSON.
+#pragma once
+
+#include "base/json.h"
+#include "cli/screen/output.h"
+#include "jobs/expire.h"
+
+namespace spendsync::cli {
+
+void print(const Output& output, const jobs::ExpireReport& report);
+Json to_json(const jobs::ExpireReport& report);
+
+Json to_json(const retention::ExpiryReport& report);
+
+}  // namespace spendsync::cli

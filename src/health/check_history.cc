@@ -1,0 +1,34 @@
+#include "health/check_history.h"
+
+#include "base/condition.h"
+#include "base/exit_code.h"
+#include "wal/lineage.h"
+
+namespace spendsync::health {
+
+CheckItem check_history(repository::Repository& repository, postgres::Connection& connection,
+                        const postgres::ServerInfo& server, std::stop_token stop) {
+  CheckItem item{.name = "server.history", .what = "the stored WAL of its timeline is the server's own"};
+  if (server.in_recovery) {
+    item.verdict = CheckVerdict::not_checked;
+    item.what = "because the server is a standby, which writes no WAL of its own";
+    return item;
+  }
+  repository::WalArchive archive(repository, {});
+  wal::WalLineage lineage(
+      {server.data_directory + "/pg_wal", server.wal_segment_size, server.version / 10000, server.system_identifier},
+      archive);
+  auto own = lineage.expect_same_history(connection, server.timeline, stop);
+  if (own) return item;
+  item.verdict = CheckVerdict::problem;
+  item.what = own.error().message();
+  item.exit_code = exit_code(own.error(), 0);
+  if (own.error().condition() == Condition::wal_diverged) {
+    item.what += ": no backup can be taken, and what it commits is stored nowhere";
+    item.fix = "spendsync-backup timeline fork   # where this server is the one to go on with; then: backup full";
+    item.exit_code = kObjectiveMissed;
+  }
+  return item;
+}
+
+}  // namespace spendsync::health
