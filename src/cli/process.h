@@ -1,7 +1,7 @@
 // What every command is handed.
 #pragma once
 
-#include "cli/line/command_line.h"
+#include "cli/line/global_options.h"
 #include "cli/screen/output.h"
 #include "jobs/context.h"
 #include "jobs/wiring.h"

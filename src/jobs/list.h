@@ -7,8 +7,8 @@
 namespace spendsync::jobs {
 
 struct ListRequest {
-  std::optional<BackupType> type{};  // empty: every type
-  std::optional<int> days_back{};    // only those that began in the last N days
+  std::optional<BackupType> type{};     // empty: every type
+  std::optional<unsigned> days_back{};  // only those that began in the last N days
 };
 
 /// What is told of a backup or a log record. Value type.

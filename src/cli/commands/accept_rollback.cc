@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/exit_code.h"
-#include "cli/commands/commands.h"
+#include "cli/commands/init.h"
 
 namespace spendsync::cli {
 namespace {

@@ -6,10 +6,15 @@
 #include "base/exit_code.h"
 #include "base/time.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "cli/screen/typed_name.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct ClusterAdoptOptions {
+  bool yes = false;
+};
 
 using repository::ClusterFolder;
 
@@ -34,8 +39,6 @@ Json to_json(const std::vector<ClusterFolder>& earlier, SystemIdentifier now, bo
   return Json().set("system_identifier", now.to_string()).set("before", before).set("adopted", adopted);
 }
 
-}  // namespace
-
 Result<int> run_cluster_adopt(const Process& process, const ClusterAdoptOptions& options) {
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::writes));
   const auto adoption = TRY(jobs::look_at_adoption(*wiring));
@@ -55,6 +58,19 @@ Result<int> run_cluster_adopt(const Process& process, const ClusterAdoptOptions&
   process.output.remark("next: spendsync-backup backup full");
   process.output.summary("cluster adopt", to_json(adoption.earlier, server.system_identifier, true), kDone);
   return kDone;
+}
+
+}  // namespace
+
+CommandEntry cluster_adopt_command() {
+  auto o = std::make_shared<ClusterAdoptOptions>();
+  return {.name = "adopt",
+          .description =
+              "let a server with a new system identifier (pg_upgrade, rebuild) take the place of the one "
+              "before",
+          .options = {flag("--yes", o->yes, "do not ask for the cluster's name to be typed")},
+          .examples = {{"cluster adopt", "after pg_upgrade: older backups stay restorable under the same name"}},
+          .run = [o](const Process& process) { return run_cluster_adopt(process, *o); }};
 }
 
 }  // namespace spendsync::cli

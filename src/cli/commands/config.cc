@@ -1,10 +1,12 @@
 // spendsync-backup config validate | show | schema
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "config/schema.h"
 #include "jobs/open_config.h"
 
 namespace spendsync::cli {
+namespace {
 
 Result<int> run_config_validate(const Process& process) {
   const auto path = TRY(jobs::configuration_path(process.global.config));
@@ -37,6 +39,29 @@ Result<int> run_config_schema(const Process& process) {
   auto schema = TRY(Json::parse(config::config_schema_json()));
   process.output.summary("config schema", Json().set("schema", std::move(schema)), kDone);
   return kDone;
+}
+
+}  // namespace
+
+CommandEntry config_validate_command() {
+  return {.name = "validate",
+          .description = "check it; every finding with file:line:column",
+          .examples = {{"config validate", "before a change takes effect"}},
+          .run = run_config_validate};
+}
+
+CommandEntry config_show_command() {
+  return {.name = "show",
+          .description = "the settings in force and where each comes from",
+          .examples = {{"config show", "defaults included"}},
+          .run = run_config_show};
+}
+
+CommandEntry config_schema_command() {
+  return {.name = "schema",
+          .description = "JSON Schema for editors",
+          .examples = {{"config schema > backup-config.schema.json", "for completion while you type"}},
+          .run = run_config_schema};
 }
 
 }  // namespace spendsync::cli

@@ -3,9 +3,16 @@
 
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "cli/screen/expire_screen.h"
 
 namespace spendsync::cli {
+namespace {
+
+struct ExpireOptions {
+  bool dry_run = false;
+  bool yes = false;
+};
 
 Result<int> run_expire(const Process& process, const ExpireOptions& options) {
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::writes));
@@ -15,6 +22,18 @@ Result<int> run_expire(const Process& process, const ExpireOptions& options) {
   const int code = report.denied() > 0 ? kIncomplete : kDone;
   process.output.summary("expire", to_json(report), code);
   return code;
+}
+
+}  // namespace
+
+CommandEntry expire_command() {
+  auto o = std::make_shared<ExpireOptions>();
+  return {.name = "expire",
+          .description = "delete what is past its retention and needed by nothing that is kept",
+          .options = {flag("--dry-run", o->dry_run, "show what would be deleted and why, what stays and why, and stop"),
+                      flag("--yes", o->yes, "delete also more backups than expire.deletion_cap allows")},
+          .examples = {{"expire --dry-run", "what would go, what stays, and the moments that stay restorable"}},
+          .run = [o](const Process& process) { return run_expire(process, *o); }};
 }
 
 }  // namespace spendsync::cli

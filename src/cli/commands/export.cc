@@ -9,11 +9,25 @@
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/restore_options.h"
+#include "cli/process.h"
 #include "cli/screen/restore_screen.h"
 #include "restore/shell_word.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct ExportOptions {
+  SelectionOptions selection;  // what is exported, and at which moment
+  std::string format;          // directory, tar, sql or custom
+  std::string output;          // "-": standard output
+  std::string database;
+  bool all_databases = false;
+  std::vector<std::string> tables;
+  std::vector<std::string> schemas;
+  bool schema_only = false;
+  bool data_only = false;
+  std::optional<std::string> work_directory;
+};
 
 using restore::shell_word;
 
@@ -162,8 +176,6 @@ int report_stream(const Process& process, const Told& told, const ExportOptions&
   return code;
 }
 
-}  // namespace
-
 Result<int> run_export(const Process& process, const ExportOptions& options) {
   TRY(check_options(options, process.global.json));
   const Told told(process, options.output == kStandardOutput);
@@ -184,6 +196,43 @@ Result<int> run_export(const Process& process, const ExportOptions& options) {
   const auto report = TRY(jobs::export_stream(*wiring, request, *progress));
   progress->finish();
   return report_stream(process, told, options, report);
+}
+
+std::vector<Option> what_to_export(ExportOptions& options) {
+  return {
+      option("--format", "FORMAT", options.format,
+             "directory (a data directory), tar (one), sql (for psql) or custom (for pg_restore)")
+          .only({"directory", "tar", "sql", "custom"})
+          .required(),
+      option("--output", "FILE", options.output, "a new file, or the directory to make; - is standard output")
+          .required(),
+      option("--database", "NAME", options.database, "sql, custom: the database to dump"),
+      flag("--all-databases", options.all_databases, "sql: every database, with roles and tablespaces")
+          .excludes({"--database"}),
+      option("--table", "PATTERN", options.tables, "sql, custom: this table alone, as pg_dump takes it (repeatable)")
+          .needs("--database"),
+      option("--schema", "PATTERN", options.schemas, "sql, custom: this schema alone, as pg_dump takes it (repeatable)")
+          .needs("--database"),
+      flag("--schema-only", options.schema_only, "sql, custom: definitions without rows"),
+      flag("--data-only", options.data_only, "sql, custom: rows without definitions").excludes({"--schema-only"})};
+}
+
+}  // namespace
+
+CommandEntry export_command() {
+  auto o = std::make_shared<ExportOptions>();
+  CommandEntry command{
+      .name = "export",
+      .description = "a backup or a moment as a plain data directory, a tar, or a dump of a database or table",
+      .arguments = selection_arguments(o->selection),
+      .examples = {{"export --latest --format sql --database shop --output a.sql", "one database, for psql"},
+                   {"export full 20240315 --format tar --output - > copy.tar", "a whole data directory as one stream"}},
+      .run = [o](const Process& process) { return run_export(process, *o); }};
+  for (auto& options : {target_options(o->selection), what_to_export(*o),
+                        std::vector<Option>{work_directory(o->work_directory)}, running_options(o->selection)}) {
+    command.options.insert(command.options.end(), options.begin(), options.end());
+  }
+  return command;
 }
 
 }  // namespace spendsync::cli

@@ -1,4 +1,6 @@
 // spendsync-backup init
+#include "cli/commands/init.h"
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include "base/process_identity.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/init_choices.h"
+#include "cli/process.h"
 #include "cli/screen/check_screen.h"
 #include "config/find.h"
 #include "config/load.h"
@@ -20,6 +23,18 @@
 
 namespace spendsync::cli {
 namespace {
+
+struct InitOptions {
+  bool yes = false;
+  bool new_repository = false;            // alone: forget the repository that this host has seen
+  bool accept_rollback = false;           // alone: what is there counts as what this host has seen
+  std::optional<std::string> cluster;     // "15/main", or a data directory
+  std::optional<std::string> connection;  // libpq
+  std::optional<std::string> repository;
+  std::optional<std::string> output;
+  std::optional<std::string> key;
+  std::optional<std::string> base;
+};
 
 using postgres::DebianCluster;
 
@@ -275,8 +290,6 @@ Json to_json(const Plan& plan, const Source& source, const health::CheckReport& 
   return json.set("repository", plan.choices.repository).set("check", cli::to_json(report));
 }
 
-}  // namespace
-
 Result<int> run_init(const Process& process, const InitOptions& options) {
   if (options.new_repository) return run_new_repository(process);
   if (options.accept_rollback) return run_accept_rollback(process);
@@ -307,6 +320,37 @@ Result<int> run_init(const Process& process, const InitOptions& options) {
   show_next(process.output, plan, code);
   process.output.summary("init", to_json(plan, source, report), code);
   return code;
+}
+
+}  // namespace
+
+CommandEntry init_command() {
+  auto o = std::make_shared<InitOptions>();
+  const std::vector<std::string> others{"--yes",    "--cluster", "--connection", "--repository",
+                                        "--output", "--base",    "--key"};
+  auto options = std::vector<Option>{
+      flag("--yes", o->yes, "ask nothing: take what is proposed"),
+      option("--cluster", "NAME", o->cluster, "as pg_lsclusters names it (15/main), or a data directory"),
+      option("--connection", "STRING", o->connection, "libpq string (default: the cluster's Unix socket)"),
+      option("--repository", "DIR", o->repository, "where backups go"),
+      option("--output", "FILE", o->output, "the configuration to write; never overwritten"),
+      option("--base", "DIR", o->base, "holds state/ and restore/ (default: /var/lib/spendsync)"),
+      option("--key", "FILE", o->key, "the key file: used if it is there, else made"),
+      flag("--new-repository", o->new_repository,
+           "with the configuration that is there: forget the repository that this host has seen, so that the next "
+           "backup may make a new one")
+          .excludes(others),
+      flag("--accept-rollback", o->accept_rollback,
+           "with the configuration that is there: take the repository as it is, although it went back behind what this "
+           "host has seen")
+          .excludes(others)
+          .excludes({"--new-repository"})};
+  return {.name = "init",
+          .description = "write a configuration and a key for a cluster of this host, then check",
+          .options = std::move(options),
+          .examples = {{"init", "asks where backups go, writes, and says what is to be mended"},
+                       {"init --yes --cluster 15/main --repository /mnt/backups", "asks nothing"}},
+          .run = [o](const Process& process) { return run_init(process, *o); }};
 }
 
 }  // namespace spendsync::cli

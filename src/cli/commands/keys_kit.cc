@@ -9,6 +9,7 @@
 #include "cli/commands/commands.h"
 #include "cli/kit/recovery_kit.h"
 #include "cli/kit/typed_key.h"
+#include "cli/process.h"
 #include "crypto/key_file_wrapper.h"
 #include "crypto/secret_file.h"
 #include "jobs/cluster_folders.h"
@@ -18,6 +19,17 @@
 
 namespace spendsync::cli {
 namespace {
+
+struct KeysKitOptions {
+  std::optional<std::string> output;  // else stdout
+  bool html = false;
+  bool with_secret = false;
+};
+
+struct KeysImportKitOptions {
+  std::string output;
+  std::optional<std::string> typed;  // else stdin
+};
 
 using repository::KeyEntry;
 
@@ -196,8 +208,6 @@ Result<crypto::WipedBytes> read_typed(const std::optional<std::string>& path) {
   return text;
 }
 
-}  // namespace
-
 Result<int> run_keys_kit(const Process& process, const KeysKitOptions& options) {
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::reads));
   auto facts = TRY(collect_facts(process, *wiring, options.with_secret));
@@ -231,6 +241,29 @@ Result<int> run_keys_import_kit(const Process& process, const KeysImportKitOptio
   process.output.line("key file " + options.output + " is written; its id is " + id);
   process.output.summary("keys import-kit", Json().set("output", options.output).set("id", id), kDone);
   return kDone;
+}
+
+}  // namespace
+
+CommandEntry keys_kit_command() {
+  auto o = std::make_shared<KeysKitOptions>();
+  return {.name = "kit",
+          .description = "the recovery kit: one page to print and keep elsewhere",
+          .options = {option("--output", "FILE", o->output, "a new file (default: standard output)"),
+                      flag("--html", o->html, "HTML that prints on one sheet of A4, instead of text"),
+                      flag("--with-secret", o->with_secret, "print the key file too, to be typed back: for a safe")},
+          .examples = {{"keys kit --html --output kit.html", "print it, then keep it away from this server"}},
+          .run = [o](const Process& process) { return run_keys_kit(process, *o); }};
+}
+
+CommandEntry keys_import_kit_command() {
+  auto o = std::make_shared<KeysImportKitOptions>();
+  return {.name = "import-kit",
+          .description = "make the key file again from the typed lines of a kit",
+          .options = {option("--output", "FILE", o->output, "the key file to make").required()},
+          .arguments = {argument("typed", o->typed, "file with the typed lines (default: standard input)")},
+          .examples = {{"keys import-kit --output repository.key typed.txt", "a mistyped line is told by its number"}},
+          .run = [o](const Process& process) { return run_keys_import_kit(process, *o); }};
 }
 
 }  // namespace spendsync::cli

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/exit_code.h"
-#include "cli/commands/commands.h"
+#include "cli/commands/init.h"
 #include "repository/remembered.h"
 
 namespace spendsync::cli {

@@ -3,9 +3,19 @@
 
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct PinOptions {
+  std::string label;
+  std::string reason;
+};
+
+struct UnpinOptions {
+  std::string label;
+};
 
 using repository::Label;
 
@@ -17,8 +27,6 @@ Result<Label> backup_label(const std::string& text) {
   }
   return label;
 }
-
-}  // namespace
 
 Result<int> run_pin(const Process& process, const PinOptions& options) {
   const auto label = TRY(backup_label(options.label));
@@ -37,6 +45,27 @@ Result<int> run_unpin(const Process& process, const UnpinOptions& options) {
                                 : label.text() + " is not pinned any more: it expires in its turn");
   process.output.summary("unpin", Json().set("label", label.text()).set("pins", static_cast<uint64_t>(pins)), kDone);
   return kDone;
+}
+
+}  // namespace
+
+CommandEntry pin_command() {
+  auto o = std::make_shared<PinOptions>();
+  return {.name = "pin",
+          .description = "keep a backup whatever its age, until unpin",
+          .arguments = {argument("label", o->label, "the backup, as `list` names it").required(),
+                        argument("reason", o->reason, "why, for those who read it in `list` later")},
+          .examples = {{"pin 20240315T000000Z-full 'before the upgrade'", "it does not expire until it is unpinned"}},
+          .run = [o](const Process& process) { return run_pin(process, *o); }};
+}
+
+CommandEntry unpin_command() {
+  auto o = std::make_shared<UnpinOptions>();
+  return {.name = "unpin",
+          .description = "let a pinned backup expire in its turn again",
+          .arguments = {argument("label", o->label, "the backup, as `list` names it").required()},
+          .examples = {{"unpin 20240315T000000Z-full", "the rules of retention hold for it again"}},
+          .run = [o](const Process& process) { return run_unpin(process, *o); }};
 }
 
 }  // namespace spendsync::cli

@@ -9,11 +9,36 @@
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/restore_options.h"
+#include "cli/process.h"
 #include "cli/screen/restore_screen.h"
 #include "jobs/restore_in_place.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct RestoreOptions {
+  SelectionOptions selection;
+  std::optional<std::string> target;
+  std::vector<std::string> tablespaces;
+  bool delta = false;
+  bool in_place = false;
+  bool yes = false;
+  bool plan_only = false;
+  std::optional<std::string> plan_id;
+  bool files_only = false;
+  bool database_only = false;
+  bool start = false;
+  bool no_start = false;
+};
+
+jobs::RestoreSelection restore_selection(const RestoreOptions& options) {
+  auto selection = selection_of(options.selection);
+  selection.words.files_only = options.files_only;
+  selection.words.database_only = options.database_only;
+  selection.words.start = options.start;
+  selection.words.no_start = options.no_start;
+  return selection;
+}
 
 /// Options that contradict each other are told before anything is read.
 Result<void> check_options(const RestoreOptions& options) {
@@ -55,7 +80,7 @@ Json plan_summary(const restore::RestorePlan& plan, const TimeZone& zone) {
 Result<int> restore_in_place(const Process& process, Wiring& wiring, const RestoreOptions& options) {
   const auto& zone = wiring.config().schedules.timezone;
   const jobs::InPlaceRequest request{
-      .selection = selection_of(options),
+      .selection = restore_selection(options),
       .delta = options.delta,
       .tablespaces = options.tablespaces,
       .plan_id = options.plan_id,
@@ -82,36 +107,13 @@ Result<int> restore_in_place(const Process& process, Wiring& wiring, const Resto
   return finish(process.output, *outcome.report, zone, std::move(fields), "restore");
 }
 
-}  // namespace
-
-jobs::RestoreSelection selection_of(const RestoreOptions& options) {
-  restore::RequestWords words;
-  words.type = options.type;
-  words.date = options.date;
-  words.point_in_time = options.point_in_time;
-  words.latest = options.latest;
-  words.up_to_what_is_there = options.up_to_what_is_there;
-  words.target_lsn = options.target_lsn;
-  words.inclusive = options.inclusive;
-  words.exclusive = options.exclusive;
-  words.target_xid = options.target_xid;
-  words.target_name = options.target_name;
-  words.target_timeline = options.target_timeline;
-  words.immediate = options.immediate;
-  words.files_only = options.files_only;
-  words.database_only = options.database_only;
-  words.start = options.start;
-  words.no_start = options.no_start;
-  return {.words = std::move(words), .system_identifier = options.system_identifier, .workers = options.workers};
-}
-
 Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   TRY(check_options(options));
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::restores));
-  wiring->limit_rates({.download = options.throttle.value_or(0)});
+  wiring->limit_rates({.download = options.selection.throttle.value_or(0)});
   if (options.in_place) return restore_in_place(process, *wiring, options);
   const auto& zone = wiring->config().schedules.timezone;
-  const jobs::RestoreJobRequest request{.selection = selection_of(options),
+  const jobs::RestoreJobRequest request{.selection = restore_selection(options),
                                         .target = options.target,
                                         .delta = options.delta,
                                         .tablespaces = options.tablespaces,
@@ -126,6 +128,51 @@ Result<int> run_restore(const Process& process, const RestoreOptions& options) {
   const auto report = TRY(jobs::carry_out_restore(*wiring, chosen, request, *progress));
   progress->finish();
   return finish(process.output, report, zone, restore::to_json(report, zone), "restore");
+}
+
+/// What becomes of places and servers, beside what is restored.
+std::vector<Option> place_options(RestoreOptions& options) {
+  return {
+      option("--target", "DIR", options.target, "the data directory to make (default: below restore.target_directory)"),
+      option("--tablespace", "OLD=NEW", options.tablespaces,
+             "place of a tablespace: OLD is its original location or its OID (repeatable; default: beside the target)"),
+      flag("--delta", options.delta,
+           "rewrite an existing, stopped data directory of the same cluster where it differs from the backup"),
+      flag("--in-place", options.in_place,
+           "replace the original database: stops the server, saves its WAL, keeps the old directory aside"),
+      flag("--yes", options.yes, "do not ask for the cluster's name before replacing it"),
+      flag("--plan", options.plan_only, "show what would be done, and stop"),
+      option("--plan-id", "ID", options.plan_id, "refuse unless the plan made now is the one that --plan has shown")
+          .excludes({"--plan"})};
+}
+
+std::vector<Option> ending_options(RestoreOptions& options) {
+  return {
+      flag("--files-only", options.files_only, "captured files without the database"),
+      flag("--database-only", options.database_only, "the database without captured files").excludes({"--files-only"}),
+      flag("--start", options.start, "leave the recovered server running"),
+      flag("--no-start", options.no_start, "stop before recovery").excludes({"--start"})};
+}
+
+}  // namespace
+
+CommandEntry restore_command() {
+  auto o = std::make_shared<RestoreOptions>();
+  CommandEntry command{
+      .name = "restore",
+      .description = "restore a backup into a new directory and recover it",
+      .arguments = selection_arguments(o->selection),
+      .examples = {{"restore --latest --in-place",
+                    "the server is lost or damaged: brings it back to its last commit, where it was"},
+                   {"restore point_in_time 20240315 '2024-03-15 14:29:00'",
+                    "a copy as it was just before a mistake, beside the running server"},
+                   {"restore full 20240315 --plan", "what would be done, how much room it takes, and stops"}},
+      .run = [o](const Process& process) { return run_restore(process, *o); }};
+  for (auto& options :
+       {place_options(*o), target_options(o->selection), ending_options(*o), running_options(o->selection)}) {
+    command.options.insert(command.options.end(), options.begin(), options.end());
+  }
+  return command;
 }
 
 }  // namespace spendsync::cli

@@ -6,10 +6,15 @@
 
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "cli/screen/status_screen.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct StatusOptions {
+  bool nagios = false;
+};
 
 int print_line(const monitoring::NagiosLine& line) {
   std::puts(line.text.c_str());
@@ -36,8 +41,6 @@ int status_code(const jobs::Status& status) {
   return status.verdict.safety == health::Safety::unknown ? kUnreachable : kDone;
 }
 
-}  // namespace
-
 Result<int> run_status(const Process& process, const StatusOptions& options) {
   if (options.nagios) return run_nagios(process);
   auto found = TRY(jobs::open_for_status(process, process.sources()));
@@ -47,6 +50,17 @@ Result<int> run_status(const Process& process, const StatusOptions& options) {
   const int code = status_code(status);
   process.output.summary("status", to_json(status, config), code);
   return code;
+}
+
+}  // namespace
+
+CommandEntry status_command() {
+  auto o = std::make_shared<StatusOptions>();
+  return {.name = "status",
+          .description = "what would be lost, and how long it would take, if the server died now",
+          .options = {flag("--nagios", o->nagios, "one line and the exit codes of a monitoring plugin")},
+          .examples = {{"status", "SAFE or NOT SAFE, and why"}},
+          .run = [o](const Process& process) { return run_status(process, *o); }};
 }
 
 }  // namespace spendsync::cli

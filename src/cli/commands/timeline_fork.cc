@@ -5,10 +5,15 @@
 
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "cli/screen/typed_name.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct TimelineForkOptions {
+  bool yes = false;
+};
 
 void print_what_it_costs(const Output& output, const jobs::TimelineForkScene& fork) {
   output.line(fmt::format("the server on {} goes on with a timeline of its own:", fork.info.data_directory));
@@ -20,8 +25,6 @@ void print_what_it_costs(const Output& output, const jobs::TimelineForkScene& fo
   output.line("  not covered   what this server committed since it was put back, until the next full backup ends");
   output.line("  standbys      they follow with recovery_target_timeline = 'latest', if they share its state");
 }
-
-}  // namespace
 
 Result<int> run_timeline_fork(const Process& process, const TimelineForkOptions& options) {
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::writes));
@@ -38,6 +41,17 @@ Result<int> run_timeline_fork(const Process& process, const TimelineForkOptions&
   process.output.summary("timeline fork",
                          Json().set("timeline", forked.timeline.value).set("left", scene.info.timeline.value), kDone);
   return kDone;
+}
+
+}  // namespace
+
+CommandEntry timeline_fork_command() {
+  auto o = std::make_shared<TimelineForkOptions>();
+  return {.name = "fork",
+          .description = "part a server that was put back to an earlier state from the WAL that was archived before",
+          .options = {flag("--yes", o->yes, "do not ask for the cluster's name to be typed")},
+          .examples = {{"timeline fork", "says what it costs, asks, restarts the server on a timeline of its own"}},
+          .run = [o](const Process& process) { return run_timeline_fork(process, *o); }};
 }
 
 }  // namespace spendsync::cli

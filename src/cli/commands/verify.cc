@@ -3,11 +3,23 @@
 
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/restore_options.h"
+#include "cli/process.h"
 #include "cli/screen/verify_screen.h"
 #include "jobs/verify_restore.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct VerifyOptions {
+  std::string type;  // this and the date empty: with `all`
+  std::string date;
+  bool all = false;
+  bool restore = false;
+  std::optional<std::string> work_directory;
+  std::optional<std::string> system_identifier;
+  std::optional<unsigned> workers;
+};
 
 using restore::RestoreProof;
 
@@ -34,8 +46,6 @@ int exit_code_of(const std::vector<RestoreProof>& proofs) {
   }
   return code;
 }
-
-}  // namespace
 
 Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   const jobs::ProveRequest prove{.work_directory = options.work_directory,
@@ -65,6 +75,33 @@ Result<int> run_verify(const Process& process, const VerifyOptions& options) {
   }
   process.output.summary("verify", std::move(fields), code);
   return code;
+}
+
+}  // namespace
+
+CommandEntry verify_command() {
+  auto o = std::make_shared<VerifyOptions>();
+  return {
+      .name = "verify",
+      .description = "read back everything a backup consists of",
+      .options = {flag("--all", o->all, "every object of the cluster: all backups, all WAL, keys, history files, marks")
+                      .excludes({"type", "date"}),
+                  flag("--restore", o->restore,
+                       "then recover it in a sandbox and run pg_checksums, pg_amcheck and pg_visibility's checks there")
+                      .excludes({"--all"}),
+                  work_directory(o->work_directory).needs("--restore"), system_identifier(o->system_identifier),
+                  number("--workers", o->workers, {1, 256}, "threads (default: one a core)")},
+      .arguments = {argument("type", o->type, "full, incremental or transaction_logs")
+                        .offers({"full", "incremental", "transaction_logs"}),
+                    argument("date", o->date, "YYYYMMDD in the configured time zone, or a whole label")},
+      .examples = {{"verify full 20240315", "reads and authenticates every object of that day's full backup"},
+                   {"verify full 20240315 --restore", "proves that it recovers, in a sandbox that is thrown away"},
+                   {"verify --all", "everything that the repository holds"}},
+      .check = [o]() -> Result<void> {
+        if (o->all || !o->date.empty()) return ok();
+        return Error(ErrorKind::invalid, "type and date, such as `verify full 20240315`, or --all is required");
+      },
+      .run = [o](const Process& process) { return run_verify(process, *o); }};
 }
 
 }  // namespace spendsync::cli

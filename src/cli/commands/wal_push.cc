@@ -3,10 +3,15 @@
 
 #include "base/exit_code.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "wal/archive_backlog.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct WalPushOptions {
+  std::string path;
+};
 
 Result<wal::PushOutcome> push(const Process& process, const std::string& path) {
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::writes));
@@ -19,8 +24,6 @@ void warn_of_backlog(const Process& process, const std::string& path) {
   auto backlog = wal::read_archive_backlog(slash == std::string::npos ? "." : path.substr(0, slash));
   if (backlog && backlog->segments > 0) process.log.warning(backlog->describe());
 }
-
-}  // namespace
 
 Result<int> run_wal_push(const Process& process, const WalPushOptions& options) {
   const auto outcome = push(process, options.path);
@@ -37,6 +40,17 @@ Result<int> run_wal_push(const Process& process, const WalPushOptions& options) 
       "wal push", Json().set("file", outcome->file_name).set("bytes", outcome->bytes).set("already_stored", known),
       kDone);
   return kDone;
+}
+
+}  // namespace
+
+CommandEntry wal_push_command() {
+  auto o = std::make_shared<WalPushOptions>();
+  return {.name = "push",
+          .description = "store one WAL file: archive_command = '... wal push %p'",
+          .arguments = {argument("path", o->path, "%p").required()},
+          .examples = {{"wal push pg_wal/000000010000000000000003", "as PostgreSQL calls it"}},
+          .run = [o](const Process& process) { return run_wal_push(process, *o); }};
 }
 
 }  // namespace spendsync::cli

@@ -8,10 +8,16 @@
 #include "base/exit_code.h"
 #include "base/scratch_directory.h"
 #include "cli/commands/commands.h"
+#include "cli/process.h"
 #include "jobs/service_user.h"
 
 namespace spendsync::cli {
 namespace {
+
+struct DemoOptions {
+  std::optional<std::string> directory;
+  bool keep = false;
+};
 
 using std::chrono::duration;
 
@@ -174,8 +180,6 @@ Result<void> become_unprivileged() {
   return become_user(*user, KeptRights::none);
 }
 
-}  // namespace
-
 Result<int> run_demo(const Process& process, const DemoOptions& options) {
   TRY(become_unprivileged());
   auto directory = TRY(ScratchDirectory::create(options.directory.value_or("/tmp"), "ssb-demo-"));
@@ -195,6 +199,18 @@ Result<int> run_demo(const Process& process, const DemoOptions& options) {
   const int code = story->proved() ? kDone : kDamaged;
   process.output.summary("demo", to_json(*story), code);
   return code;
+}
+
+}  // namespace
+
+CommandEntry demo_command() {
+  auto o = std::make_shared<DemoOptions>();
+  return {.name = "demo",
+          .description = "backup, disaster and recovery on a throwaway PostgreSQL",
+          .options = {option("--directory", "DIR", o->directory, "where to work (default: a temporary directory)"),
+                      flag("--keep", o->keep, "leave the directory for a look around")},
+          .examples = {{"demo", "two minutes; nothing of it stays"}},
+          .run = [o](const Process& process) { return run_demo(process, *o); }};
 }
 
 }  // namespace spendsync::cli

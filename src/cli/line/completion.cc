@@ -1,7 +1,7 @@
 // Completion scripts. They follow the words typed so far through the commands, then offer what may stand next.
 #include <fmt/format.h>
 
-#include "cli/line/command_tree.h"
+#include "cli/line/command.h"
 
 namespace spendsync::cli {
 namespace {
@@ -10,16 +10,16 @@ constexpr const char* kProgram = "spendsync-backup";
 
 struct Place {
   std::string path;  // "" for the program itself
-  const CommandInfo* command;
+  const CommandEntry* command;
 };
 
-void collect(const CommandInfo& command, const std::string& path, std::vector<Place>& places) {
+void collect(const CommandEntry& command, const std::string& path, std::vector<Place>& places) {
   places.push_back({path, &command});
   for (const auto& sub : command.commands) collect(sub, path.empty() ? sub.name : path + " " + sub.name, places);
 }
 
 /// Groups too.
-std::vector<Place> all_places(const CommandInfo& root) {
+std::vector<Place> all_places(const CommandEntry& root) {
   std::vector<Place> places;
   collect(root, "", places);
   return places;
@@ -31,10 +31,12 @@ std::string joined(const std::vector<std::string>& words, const char* separator 
   return text;
 }
 
-std::vector<std::string> option_names(const CommandInfo& command, const CommandInfo& root) {
+std::vector<std::string> option_names(const CommandEntry& command, const CommandEntry& root) {
   std::vector<std::string> names;
   for (const auto* list : {&command.options, &root.options}) {
-    for (const auto& option : *list) names.insert(names.end(), option.names.begin(), option.names.end());
+    for (const auto& option : *list) {
+      if (!option.is_hidden) names.insert(names.end(), option.names.begin(), option.names.end());
+    }
     if (&command == &root) break;
   }
   return names;
@@ -42,11 +44,11 @@ std::vector<std::string> option_names(const CommandInfo& command, const CommandI
 
 /// "backup:--workers" for each option that takes a value; "*:--config" for those of every command.
 template <class Wanted>
-std::vector<std::string> patterns(const CommandInfo& root, Wanted wanted) {
+std::vector<std::string> patterns(const CommandEntry& root, Wanted wanted) {
   std::vector<std::string> found;
   for (const auto& place : all_places(root)) {
     for (const auto& option : place.command->options) {
-      if (!option.takes_value || !wanted(option)) continue;
+      if (option.is_hidden || !option.takes_value || !wanted(option)) continue;
       const std::string path = place.command == &root ? "*" : "\"" + place.path + "\"";
       for (const auto& name : option.names) found.push_back(path + ":" + name);
     }
@@ -54,13 +56,13 @@ std::vector<std::string> patterns(const CommandInfo& root, Wanted wanted) {
   return found;
 }
 
-bool is_file(const OptionInfo& option) { return option.value_name == "FILE"; }
-bool is_directory(const OptionInfo& option) { return option.value_name == "DIR"; }
-bool is_any(const OptionInfo&) { return true; }
-bool is_word(const OptionInfo& option) { return !is_file(option) && !is_directory(option); }
+bool is_file(const Option& option) { return option.value_name == "FILE"; }
+bool is_directory(const Option& option) { return option.value_name == "DIR"; }
+bool is_any(const Option&) { return true; }
+bool is_word(const Option& option) { return !is_file(option) && !is_directory(option); }
 
 /// "/backup"|"/keys"|"keys/list": a word that leads from a command to one below it.
-std::string steps(const CommandInfo& root) {
+std::string steps(const CommandEntry& root) {
   std::vector<std::string> found;
   for (const auto& place : all_places(root)) {
     for (const auto& sub : place.command->commands) found.push_back("\"" + place.path + "/" + sub.name + "\"");
@@ -69,7 +71,7 @@ std::string steps(const CommandInfo& root) {
 }
 
 /// The walk over the words before the cursor, the same in bash and zsh but for how words are counted.
-std::string walk(const CommandInfo& root, const std::string& loop) {
+std::string walk(const CommandEntry& root, const std::string& loop) {
   return fmt::format(R"(  local command="" skip="" word
   local -i arguments=0 i
   {}
@@ -88,7 +90,7 @@ std::string walk(const CommandInfo& root, const std::string& loop) {
 }
 
 /// One line an argument that has a fixed set of words: its command and number.
-std::vector<std::pair<std::string, std::string>> argument_words(const CommandInfo& root) {
+std::vector<std::pair<std::string, std::string>> argument_words(const CommandEntry& root) {
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& place : all_places(root)) {
     for (size_t i = 0; i < place.command->arguments.size(); ++i) {
@@ -107,7 +109,7 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
-std::vector<NamedCommand> all_commands(const CommandInfo& root) {
+std::vector<NamedCommand> all_commands(const CommandEntry& root) {
   std::vector<NamedCommand> commands;
   for (const auto& place : all_places(root)) {
     if (place.command->commands.empty()) commands.push_back({place.path, place.command});
@@ -115,14 +117,14 @@ std::vector<NamedCommand> all_commands(const CommandInfo& root) {
   return commands;
 }
 
-const CommandInfo* find_command(const CommandInfo& root, const std::string& path) {
+const CommandEntry* find_command(const CommandEntry& root, const std::string& path) {
   for (const auto& place : all_places(root)) {
     if (place.path == path) return place.command;
   }
   return nullptr;
 }
 
-std::string bash_completion(const CommandInfo& root) {
+std::string bash_completion(const CommandEntry& root) {
   std::string out = fmt::format("# bash completion of {0}; load it with: source <({0} completion bash)\n", kProgram);
   out +=
       "_spendsync_backup() {\n  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\"\n";
@@ -152,7 +154,7 @@ std::string bash_completion(const CommandInfo& root) {
   return out + fmt::format("complete -F _spendsync_backup {}\n", kProgram);
 }
 
-std::string zsh_completion(const CommandInfo& root) {
+std::string zsh_completion(const CommandEntry& root) {
   std::string out =
       fmt::format("#compdef {0}\n# zsh completion of {0}; load it with: source <({0} completion zsh)\n", kProgram);
   out += "_spendsync_backup() {\n  local previous=\"${words[CURRENT-1]}\"\n";
@@ -176,6 +178,7 @@ std::string zsh_completion(const CommandInfo& root) {
     std::vector<std::string> options;
     for (const auto* list : {&place.command->options, &root.options}) {
       for (const auto& option : *list) {
+        if (option.is_hidden) continue;
         for (const auto& name : option.names) options.push_back(described(name, option.description));
       }
       if (place.command == &root) break;
@@ -193,7 +196,7 @@ std::string zsh_completion(const CommandInfo& root) {
   return out + fmt::format("compdef _spendsync_backup {}\n", kProgram);
 }
 
-std::string fish_completion(const CommandInfo& root) {
+std::string fish_completion(const CommandEntry& root) {
   std::string out = fmt::format("# fish completion of {0}; load it with: {0} completion fish | source\n", kProgram);
   out += "function __spendsync_backup_command\n  set -l command ''\n  set -l typed (commandline -opc)\n";
   out += "  for word in $typed[2..-1]\n    switch \"$command/$word\"\n      case";
@@ -214,6 +217,7 @@ std::string fish_completion(const CommandInfo& root) {
     }
     const std::string when = place.command == &root ? fmt::format("complete -c {}", kProgram) : here;
     for (const auto& option : place.command->options) {
+      if (option.is_hidden) continue;
       out += when;
       for (const auto& name : option.names) {
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);

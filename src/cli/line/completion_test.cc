@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/subprocess.h"
 #include "base/testing.h"
-#include "cli/line/command_tree.h"
+#include "cli/commands/commands.h"
 
 namespace spendsync::cli {
 namespace {
@@ -38,7 +38,8 @@ class Completion : public testing::Test {
   }
   /// What a real bash offers for the last of these words.
   std::vector<std::string> offers(const std::vector<std::string>& words) {
-    std::string script = ". " + write("completion.bash", bash_completion(command_tree())) + "\ncd " + directory_.path();
+    std::string script =
+        ". " + write("completion.bash", bash_completion(command_table())) + "\ncd " + directory_.path();
     script += "\nCOMP_WORDS=(spendsync-backup";
     for (const auto& word : words) script += " '" + word + "'";
     script += ")\nCOMP_CWORD=" + std::to_string(words.size()) + "\ncompopt() { :; }\n_spendsync_backup\n";
@@ -52,7 +53,7 @@ class Completion : public testing::Test {
 };
 
 TEST_F(Completion, TheTreeHoldsEveryCommandWithItsWords) {
-  const auto root = command_tree();
+  const auto root = command_table();
   std::vector<std::string> paths;
   for (const auto& named : all_commands(root)) {
     paths.push_back(named.path);
@@ -66,14 +67,14 @@ TEST_F(Completion, TheTreeHoldsEveryCommandWithItsWords) {
   const auto* backup = find_command(root, "backup");
   ASSERT_NE(backup, nullptr);
   EXPECT_THAT(backup->arguments.at(0).choices, ElementsAre("full", "incremental", "transaction_logs"));
-  EXPECT_TRUE(backup->arguments.at(0).required);
+  EXPECT_TRUE(backup->arguments.at(0).is_required);
   EXPECT_EQ(find_command(root, "keys nonsense"), nullptr);
   EXPECT_THAT(root.options.at(0).names, ElementsAre("--config"));
   EXPECT_EQ(root.options.at(0).value_name, "FILE");
 }
 
 TEST_F(Completion, BashAcceptsTheScript) {
-  const auto path = write("completion.bash", bash_completion(command_tree()));
+  const auto path = write("completion.bash", bash_completion(command_table()));
   auto checked = MUST(run_command(Command{{"bash", "-n", path}, {}, {}, {}}, {}, kTimeout));
   EXPECT_EQ(checked.exit_status, 0) << checked.err;
   EXPECT_EQ(checked.err, "");
@@ -108,7 +109,7 @@ TEST_F(Completion, ValuesOfOptionsAreNoCommands) {
 }
 
 TEST_F(Completion, EveryShellIsToldEveryCommandAndOption) {
-  const auto root = command_tree();
+  const auto root = command_table();
   for (const auto& script : {bash_completion(root), zsh_completion(root), fish_completion(root)}) {
     for (const auto& named : all_commands(root)) {
       const auto name = named.path.substr(named.path.rfind(' ') + 1);
@@ -122,7 +123,7 @@ TEST_F(Completion, EveryShellIsToldEveryCommandAndOption) {
 class ManPage : public Completion {};
 
 TEST_F(ManPage, FormatsWithoutAWarning) {
-  const auto root = command_tree();
+  const auto root = command_table();
   std::vector<std::string> paths{""};
   for (const auto& named : all_commands(root)) paths.push_back(named.path);
   for (const auto& path : paths) {
@@ -138,12 +139,12 @@ TEST_F(ManPage, FormatsWithoutAWarning) {
 }
 
 TEST_F(ManPage, NamesItsArgumentsAndOptions) {
-  const auto page = man_page(command_tree(), "restore", "1.2.3");
+  const auto page = man_page(command_table(), "restore", "1.2.3");
   EXPECT_THAT(page, HasSubstr(".TH \"SPENDSYNC\\-BACKUP\\-RESTORE\" 1"));
   EXPECT_THAT(page, HasSubstr("\\fB\\-\\-target\\fR \\fIDIR\\fR"));
   EXPECT_THAT(page, HasSubstr("\\fIpoint_in_time\\fR"));
   EXPECT_THAT(page, Not(HasSubstr("escrow\\-key\\-socket")));
-  const auto all = man_page(command_tree(), "", "1.2.3");
+  const auto all = man_page(command_table(), "", "1.2.3");
   EXPECT_THAT(all, HasSubstr("\\fBwal push\\fR"));
   EXPECT_THAT(all, HasSubstr("\\fBkeys rewrap\\fR"));
 }

@@ -1,4 +1,3 @@
-// spendsync-backup explain CODE
 #include "cli/line/explain.h"
 
 #include <fmt/format.h>
@@ -6,8 +5,6 @@
 #include <algorithm>
 
 #include "base/condition.h"
-#include "base/exit_code.h"
-#include "cli/commands/commands.h"
 
 namespace spendsync::cli {
 namespace {
@@ -18,13 +15,6 @@ std::string digits_of(std::string_view code) {
     if (c >= '0' && c <= '9') digits += c;
   }
   return digits;
-}
-
-Json to_json(const Explanation& explanation) {
-  Json json;
-  json.set("code", code_of(explanation.condition)).set("title", explanation.title);
-  json.set("meaning", explanation.meaning).set("causes", explanation.causes).set("remedy", explanation.remedy);
-  return json;
 }
 
 std::string group_title(Condition condition) {
@@ -79,26 +69,6 @@ std::string errors_markdown() {
                     explanation.title, explanation.meaning, explanation.causes, explanation.remedy);
   }
   return page;
-}
-
-Result<int> run_explain(const Process& process, const ExplainOptions& options) {
-  if (options.code) {
-    const auto* found = find_explanation(*options.code);
-    if (found == nullptr) {
-      return Error(ErrorKind::not_found, "there is no error code " + *options.code)
-          .with_hint("codes look like SSB-1201; `explain` without one lists them all");
-    }
-    process.output.line(to_text(*found));
-    process.output.summary("explain", to_json(*found), kDone);
-    return kDone;
-  }
-  Json list = Json::array();
-  for (const auto& explanation : explanations()) {
-    process.output.line(code_of(explanation.condition) + "  " + std::string(explanation.title));
-    list.push(to_json(explanation));
-  }
-  process.output.summary("explain", Json().set("codes", list), kDone);
-  return kDone;
 }
 
 }  // namespace spendsync::cli

@@ -225,11 +225,14 @@ constexpr Explanation kExplanations[] = {
     {Condition::latest_not_there, "the latest that is known of is not there",
      "`restore --latest` promises the last recoverable moment. A record in the repository states WAL behind what can "
      "be "
-     "reached, or later WAL lies behind a gap, so that the result would be older than it should be.",
-     "WAL objects or a timeline's history were removed or lost; an older copy of the repository is mounted.",
-     "Bring the object that is named back from a copy. If it is gone, `--up-to-what-is-there` restores up to the "
-     "moment "
-     "that is named; take a full backup of the server, where it still runs, before anything else."},
+     "reached, or later WAL lies behind a gap, so that the result would be older than it should be. It was looked at "
+     "again for five seconds.",
+     "WAL objects or a timeline's history were removed or lost; an older copy of the repository is mounted; an upload "
+     "that takes long is still under way.",
+     "Where a backup or an archiver is running, wait for it and run the same command again. Else bring the object that "
+     "is named back from a copy. If it is gone, `--up-to-what-is-there` restores up to the moment that is named; take "
+     "a "
+     "full backup of the server, where it still runs, before anything else."},
     {Condition::no_space, "a file system is full", "The system refused to write more.",
      "The repository's, the target's or the state directory's file system is full.",
      "Make room or mount more; then run the same command again. Nothing needs cleaning up."},

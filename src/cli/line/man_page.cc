@@ -1,7 +1,7 @@
 // Manual pages with man(7) macros.
 #include <fmt/format.h>
 
-#include "cli/line/command_tree.h"
+#include "cli/line/command.h"
 
 namespace spendsync::cli {
 namespace {
@@ -28,7 +28,7 @@ std::string roff(std::string_view text) {
 std::string bold(std::string_view text) { return "\\fB" + roff(text) + "\\fR"; }
 std::string italic(std::string_view text) { return "\\fI" + roff(text) + "\\fR"; }
 
-std::string value_of(const OptionInfo& option) {
+std::string value_of(const Option& option) {
   if (!option.choices.empty()) {
     std::string words;
     for (const auto& choice : option.choices) words += (words.empty() ? "" : "|") + choice;
@@ -37,24 +37,25 @@ std::string value_of(const OptionInfo& option) {
   return italic(option.value_name.empty() ? "VALUE" : option.value_name);
 }
 
-void add_option(std::string& out, const OptionInfo& option) {
+void add_option(std::string& out, const Option& option) {
+  if (option.is_hidden) return;
   out += ".TP\n";
   std::string names;
   for (const auto& name : option.names) names += (names.empty() ? "" : ", ") + bold(name);
   out += names + (option.takes_value ? " " + value_of(option) : "") + "\n" + roff(option.description) + "\n";
 }
 
-void add_argument(std::string& out, const OptionInfo& argument) {
+void add_argument(std::string& out, const Option& argument) {
   out += ".TP\n" + italic(argument.names.front()) + "\n" + roff(argument.description) + "\n";
 }
 
-std::string synopsis(const CommandInfo& command, const std::string& path) {
+std::string synopsis(const CommandEntry& command, const std::string& path) {
   std::string text =
       bold(path.empty() ? kProgram : fmt::format("{} {}", kProgram, path)) + " [" + italic("options") + "]";
   if (!command.commands.empty()) text += " " + italic("command");
   for (const auto& argument : command.arguments) {
     const auto name = italic(argument.names.front());
-    text += argument.required ? " " + name : " [" + name + "]";
+    text += argument.is_required ? " " + name : " [" + name + "]";
   }
   return text;
 }
@@ -65,10 +66,17 @@ std::string page_name(const std::string& path) {
   return name;
 }
 
-void add_commands(std::string& out, const CommandInfo& root) {
+void add_commands(std::string& out, const CommandEntry& root) {
   out += ".SH COMMANDS\n";
   for (const auto& named : all_commands(root)) {
     out += ".TP\n" + bold(named.path) + "\n" + roff(named.command->description) + "\n";
+  }
+}
+
+void add_examples(std::string& out, const CommandEntry& command) {
+  out += ".SH EXAMPLES\n";
+  for (const auto& example : command.examples) {
+    out += ".TP\n" + bold(fmt::format("{} {}", kProgram, example.words)) + "\n" + roff(example.what) + "\n";
   }
 }
 
@@ -84,7 +92,7 @@ constexpr std::string_view kExitStatus =
 
 }  // namespace
 
-std::string man_page(const CommandInfo& root, const std::string& path, const std::string& version) {
+std::string man_page(const CommandEntry& root, const std::string& path, const std::string& version) {
   const auto& command = *find_command(root, path);
   std::string title = page_name(path);
   for (char& c : title) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -97,6 +105,7 @@ std::string man_page(const CommandInfo& root, const std::string& path, const std
     for (const auto& argument : command.arguments) add_argument(out, argument);
   }
   if (!command.commands.empty()) add_commands(out, command);
+  if (!command.examples.empty()) add_examples(out, command);
   out += ".SH OPTIONS\n";
   for (const auto& option : command.options) add_option(out, option);
   if (&command != &root) {

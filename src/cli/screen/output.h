@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "cli/line/command_line.h"
+#include "cli/line/global_options.h"
 #include "cli/screen/progress_display.h"
 
 namespace spendsync::cli {
