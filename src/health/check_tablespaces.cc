@@ -23,7 +23,7 @@ Result<std::vector<ServerTablespace>> read_tablespaces(postgres::Connection& con
   return tablespaces;
 }
 
-CheckItem judge_tablespaces(const std::vector<ServerTablespace>& tablespaces, const restore::BackupInventory& backups) {
+CheckItem judge_tablespaces(const std::vector<ServerTablespace>& tablespaces, const wal::BackupInventory& backups) {
   CheckItem item{.name = "server.tablespaces", .what = "the newest backup has every tablespace of the server"};
   auto ended_before = [](const auto& a, const auto& b) { return a.stopped < b.stopped; };
   auto newest = std::ranges::max_element(backups.backups, ended_before);
@@ -45,7 +45,7 @@ CheckItem judge_tablespaces(const std::vector<ServerTablespace>& tablespaces, co
   return item;
 }
 
-CheckItem check_tablespaces(postgres::Connection& connection, const restore::BackupInventory& backups,
+CheckItem check_tablespaces(postgres::Connection& connection, const wal::BackupInventory& backups,
                             std::stop_token stop) {
   auto tablespaces = read_tablespaces(connection, std::move(stop));
   if (tablespaces) return judge_tablespaces(*tablespaces, backups);

@@ -6,7 +6,7 @@
 
 #include "health/check_report.h"
 #include "postgres/connection.h"
-#include "restore/target_resolution.h"
+#include "wal/backup_inventory.h"
 
 namespace spendsync::health {
 
@@ -19,10 +19,10 @@ struct ServerTablespace {
 Result<std::vector<ServerTablespace>> read_tablespaces(postgres::Connection& connection, std::stop_token stop);
 
 /// Item server.tablespaces: a warning where one is in no backup yet. Pure.
-CheckItem judge_tablespaces(const std::vector<ServerTablespace>& tablespaces, const restore::BackupInventory& backups);
+CheckItem judge_tablespaces(const std::vector<ServerTablespace>& tablespaces, const wal::BackupInventory& backups);
 
 /// Both. Where the server does not tell, the item says why.
-CheckItem check_tablespaces(postgres::Connection& connection, const restore::BackupInventory& backups,
+CheckItem check_tablespaces(postgres::Connection& connection, const wal::BackupInventory& backups,
                             std::stop_token stop);
 
 }  // namespace spendsync::health

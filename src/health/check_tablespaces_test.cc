@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/testing.h"
+#include "base/time.h"
 
 namespace spendsync::health {
 namespace {
@@ -22,7 +23,7 @@ repository::ManifestSummary backup(const std::string& time, BackupType type, con
 }
 
 TEST(CheckTablespaces, OneThatTheNewestBackupDoesNotHaveIsAWarningUntilTheNext) {
-  restore::BackupInventory inventory;
+  wal::BackupInventory inventory;
   EXPECT_EQ(judge_tablespaces({{16500, "fast", "/mnt/fast"}}, inventory).verdict, CheckVerdict::ok);
   inventory.backups.push_back(backup("2026-03-01T00:00:00Z", BackupType::full, {}));
   auto item = judge_tablespaces({{16500, "fast", "/mnt/fast"}}, inventory);

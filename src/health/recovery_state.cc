@@ -31,24 +31,23 @@ const repository::LogRecord* RecoveryState::newest_log() const {
   return inventory->logs.empty() ? nullptr : &inventory->logs.back();
 }
 
-Result<RecoveryState> read_recovery_state(repository::Repository& repository, const TimeZone& zone,
-                                          std::stop_token stop) {
+Result<RecoveryState> read_recovery_state(repository::Repository& repository, std::stop_token stop) {
   const auto catalog = TRY(repository::Catalog::load(repository, stop));
   RecoveryState state;
   const auto verdicts = TRY(repository::read_verdicts(repository, stop));
-  state.inventory = std::make_unique<restore::BackupInventory>(restore::read_inventory(catalog, verdicts));
+  state.inventory = std::make_unique<wal::BackupInventory>(wal::read_inventory(catalog, verdicts));
   state.unfinished = catalog.unfinished();
   state.went_back = TRY(repository::find_rollback(repository));
   state.chain = TRY(repository::check_chain(repository, catalog, stop));
   repository::WalArchive archive(repository, {});
   auto coverage = TRY(wal::WalCoverage::load(archive, repository.identity(), stop));
-  restore::TargetResolution resolution({.zone = zone}, *state.inventory, coverage, stop);
-  auto windows = TRY(resolution.windows());
+  wal::RecoveryWindows recovery(*state.inventory, coverage, stop);
+  auto windows = TRY(recovery.all());
   // Nobody is safe by a backup that verify found damaged.
   std::erase_if(windows, [&](const auto& window) { return state.inventory->damaged.contains(window.backup->label); });
-  if (const auto* best = resolution.furthest(windows)) {
+  if (const auto* best = recovery.furthest(windows)) {
     state.best = *best;
-    state.beyond = resolution.stated_beyond(*best, windows);
+    state.beyond = recovery.stated_beyond(*best, windows);
   }
   state.segment_size = coverage.segment_size();
   if (state.best) {

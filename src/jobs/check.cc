@@ -160,7 +160,7 @@ class Check {
     if (!repository) return report_.add(health::problem_of("repository.cluster", repository.error()));
     repository_ = *std::move(repository);
     report_.add(judge_cluster());
-    auto state = health::read_recovery_state(*repository_, config().schedules.timezone, context_.stop);
+    auto state = health::read_recovery_state(*repository_, context_.stop);
     if (!state) return report_.add(health::problem_of("backups.records", state.error()));
     state_ = *std::move(state);
     check_record_keys();
@@ -295,7 +295,7 @@ class Check {
     if (!state_ && !absent_) return report_.skip("backups", "the repository cannot be opened");
     if (absent_) {
       state_.emplace();
-      state_->inventory = std::make_unique<restore::BackupInventory>();
+      state_->inventory = std::make_unique<wal::BackupInventory>();
     }
     report_.add(
         health::judge_backups(health::backup_facts(*state_, backup_plan(config()), context_.clock.now(), server_)));

@@ -15,8 +15,7 @@ bool concerns_status(const CheckItem& item) { return item.name == "server.slot" 
 
 /// `repository`: null where there is none yet.
 Result<ServerView> ask(postgres::Connection& connection, const config::Config& config,
-                       repository::Repository* repository, const restore::BackupInventory& backups,
-                       std::stop_token stop) {
+                       repository::Repository* repository, const wal::BackupInventory& backups, std::stop_token stop) {
   ServerView view;
   view.info = TRY(postgres::read_server_info(connection));
   view.slot = TRY(postgres::find_slot(connection, config.database.slot));
@@ -36,8 +35,8 @@ Result<ServerView> ask(postgres::Connection& connection, const config::Config& c
   return view;
 }
 
-ServerView look_at_server(const Wiring& wiring, repository::Repository* repository,
-                          const restore::BackupInventory& backups, std::stop_token stop) {
+ServerView look_at_server(const Wiring& wiring, repository::Repository* repository, const wal::BackupInventory& backups,
+                          std::stop_token stop) {
   auto settings = wiring.connection();
   settings.connect_timeout = std::chrono::seconds(5);
   auto connection = postgres::Connection::open(settings, stop);
@@ -91,9 +90,9 @@ Result<Status> look_at_status(const Context& context, Wiring::Examination& found
   auto& wiring = *found.wiring;
   const auto repository = TRY(find_repository(found));
   Status status;
-  status.state.inventory = std::make_unique<restore::BackupInventory>();
+  status.state.inventory = std::make_unique<wal::BackupInventory>();
   if (repository) {
-    status.state = TRY(health::read_recovery_state(*repository, wiring.config().schedules.timezone, context.stop));
+    status.state = TRY(health::read_recovery_state(*repository, context.stop));
   }
   status.server = look_at_server(wiring, repository.get(), *status.state.inventory, context.stop);
   if (context.stop.stop_requested()) return Error(ErrorKind::cancelled, "stopped");

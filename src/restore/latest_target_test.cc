@@ -61,12 +61,6 @@ TEST(LatestTarget, IsRefusedWhereALogRecordStatesMoreThanIsThere) {
   EXPECT_THAT(target.warnings[0], HasSubstr("000000010000000000000011"));
 }
 
-TEST(LatestTarget, IsRefusedWhereALogRecordEndsInASegmentOfWhichAPartIsThere) {
-  World world = world_up_to(16);
-  world.log("2024-03-15T07:00:00Z", 1, lsn(10), lsn(17, 5000), "2024-03-15T07:00:10Z");
-  expect_refused(world, {"000000010000000000000011 is not there"});
-}
-
 TEST(LatestTarget, IsRefusedWhereNothingLeadsToATimelineThatARecordStates) {
   World world = world_up_to(16);
   world.log("2024-03-15T07:00:00Z", 2, lsn(15), lsn(20), "2024-03-15T07:00:10Z");
@@ -107,25 +101,6 @@ TEST(LatestTarget, BeginsBehindAGapThatALaterBackupCloses) {
   auto target = MUST(with_gap().resolve(kLatest));
   EXPECT_EQ(target.backup.label.text(), "20240315T100000Z-full");
   EXPECT_EQ(target.last_commit->time, at("2024-03-15T12:00:00Z"));
-}
-
-// What was recovered to an earlier moment has left the rest of its old timeline behind, with its records.
-TEST(LatestTarget, IsNotKeptBackByABranchThatWasLeftBehind) {
-  World world = world_up_to(18);
-  world.log("2024-03-15T07:00:00Z", 1, lsn(10), lsn(25), "2024-03-15T07:00:10Z");  // its end has expired
-  world.fork(2, 1, lsn(16, 5000)).segments(2, 16, 30);
-  world.commit(2, lsn(20, 1000), "2024-03-15T09:00:00Z");
-  EXPECT_EQ(MUST(world.resolve(kLatest)).recovery.timeline, TimelineId{2});
-}
-
-// A backup that a standby made, whose clock is behind its primary's, ends in a segment that is not stored yet.
-TEST(LatestTarget, OnOneWayThePositionSaysWhatIsLaterAndNotTheClock) {
-  World world = world_up_to(18);
-  world.backup(BackupType::full, "2024-03-15T05:40:00Z", "2024-03-15T05:50:00Z", {TimelineId{1}, lsn(18, 2000)},
-               lsn(19, 300));
-  auto target = MUST(world.resolve(kLatest));
-  EXPECT_EQ(target.backup.label.text(), "20240315T054000Z-full");
-  EXPECT_EQ(target.limit, lsn(19, 300));
 }
 
 TEST(LatestTarget, OfANamedBackupOnlyItsOwnWayCounts) {

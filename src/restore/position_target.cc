@@ -14,7 +14,7 @@ using Edge = RestoreRequest::Edge;
 
 Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, const Summary* fixed) {
   auto all = TRY(usable_windows(request, fixed));
-  std::map<TimelineId, RecoveryWindow> best;
+  std::map<TimelineId, wal::RecoveryWindow> best;
   for (const auto& window : all) {
     auto path = wal_.path_to(window.timeline);
     bool own = window.backup->stop.timeline == window.timeline || request.lsn > path.fork();
@@ -45,7 +45,7 @@ Result<ResolvedTarget> TargetResolution::at_lsn(const RestoreRequest& request, c
 
 /// PostgreSQL stops behind the first record that begins at the position or later, whatever it is; half of what a
 /// transaction does may then be done. So only what ends something is taken without a word.
-Result<ResolvedTarget> TargetResolution::at_record(const RestoreRequest& request, const RecoveryWindow& window) {
+Result<ResolvedTarget> TargetResolution::at_record(const RestoreRequest& request, const wal::RecoveryWindow& window) {
   auto path = wal_.path_to(window.timeline);
   const Lsn after = window.backup->stop.lsn;
   const auto record = TRY(wal_.record_at(path, after, window.end, request.lsn));

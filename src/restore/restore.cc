@@ -323,7 +323,7 @@ Result<RestorePlan> prepare_restore(repository::Repository& repository, const Re
                                     const PrepareSettings& settings, std::stop_token stop) {
   auto catalog = TRY(repository::Catalog::load(repository, stop));
   const auto verdicts = TRY(repository::read_verdicts(repository, stop));
-  auto inventory = read_inventory(catalog, verdicts);
+  auto inventory = wal::read_inventory(catalog, verdicts);
   inventory.went_back = TRY(repository::find_rollback(repository));
   repository::WalArchive archive(repository, {});
   auto wal = TRY(wal::WalCoverage::load(archive, repository.identity(), stop, settings.server_wal));

@@ -7,7 +7,7 @@ namespace spendsync::restore {
 
 /// One way to reach a moment.
 struct TargetResolution::Candidate {
-  RecoveryWindow window;
+  wal::RecoveryWindow window;
   wal::WalCoverage::TimeSearch search;
 };
 

@@ -19,7 +19,7 @@ std::string TargetResolution::moment(Timestamp time) const {
   return fmt::format("{} ({})", format_utc(time), settings_.zone.format_local(time));
 }
 
-Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const {
+Error TargetResolution::outside(Timestamp time, const std::vector<wal::RecoveryWindow>& windows) const {
   std::optional<Timestamp> before;
   std::optional<Timestamp> after;
   bool in_gap = false;
@@ -43,8 +43,8 @@ Error TargetResolution::outside(Timestamp time, const std::vector<RecoveryWindow
 /// The hint names a timeline that can be had.
 Error TargetResolution::leads_nowhere(const RestoreRequest& request, const Summary* fixed) {
   const bool immediate = request.target == RestoreRequest::Target::immediate;
-  auto all = windows();
-  const RecoveryWindow* newest = nullptr;
+  auto all = windows_.all();
+  const wal::RecoveryWindow* newest = nullptr;
   if (all) {
     for (const auto& window : *all) {
       if (fixed != nullptr && window.backup != fixed) continue;

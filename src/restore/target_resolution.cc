@@ -17,30 +17,6 @@ using repository::ManifestSummary;
 using Base = RestoreRequest::Base;
 using Target = RestoreRequest::Target;
 
-BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts) {
-  BackupInventory inventory;
-  for (const auto& entry : catalog.backups()) {
-    auto base = entry.summary ? catalog.check_base(*entry.summary) : Result<void>();
-    if (!base) {
-      inventory.unreadable.push_back({entry.label, base.error()});
-    } else if (entry.summary) {
-      inventory.backups.push_back(*entry.summary);
-      auto why = repository::why_damaged(verdicts, entry.label, entry.summary->parent);
-      if (why) inventory.damaged.emplace(entry.label, *std::move(why));
-    } else {
-      inventory.unreadable.push_back({entry.label, entry.summary.error()});
-    }
-  }
-  for (const auto& entry : catalog.logs()) {
-    if (entry.record) {
-      inventory.logs.push_back(*entry.record);
-    } else {
-      inventory.unreadable.push_back({entry.label, entry.record.error()});
-    }
-  }
-  return inventory;
-}
-
 // ---- the request
 
 Result<ResolvedTarget> TargetResolution::resolve(const RestoreRequest& request) {
@@ -123,7 +99,7 @@ Result<const ManifestSummary*> TargetResolution::find_backup(const RestoreReques
     bool began_then = request.day && backup.started >= request.day->begin && backup.started < request.day->end;
     if (is_asked(backup.label, request) || began_then) newest = &backup;  // ascending
   }
-  const BackupInventory::Unreadable* damaged = nullptr;
+  const wal::BackupInventory::Unreadable* damaged = nullptr;
   for (const auto& entry : backups_.unreadable) {
     if (fits_type(entry.label) && is_asked(entry.label, request)) damaged = &entry;
   }
@@ -163,61 +139,7 @@ void TargetResolution::warn_about_unreadable(ResolvedTarget& target) const {
   }
 }
 
-// ---- windows: what can be restored
-
-Result<Timestamp> TargetResolution::covered_until(const Summary& backup, const wal::WalPath& path, Lsn end) {
-  Timestamp until = backup.stopped;
-  auto commit = TRY(wal_.last_commit(path, backup.stop.lsn, end));
-  if (commit) until = std::max(until, commit->time);
-  for (const auto& record : backups_.logs) {
-    if (record.ranges.empty()) continue;
-    const auto& last = record.ranges.back();
-    if (last.to <= end && last.to >= backup.stop.lsn && path.history().contains({last.timeline, last.to})) {
-      until = std::max(until, record.covered_until);
-    }
-  }
-  for (const auto& other : backups_.backups) {
-    // Whoever ended later on the same path has proved that no commit was left out up to its own end.
-    if (other.stop.lsn <= end && other.stop.lsn >= backup.stop.lsn && path.history().contains(other.stop)) {
-      until = std::max(until, other.stopped);
-    }
-  }
-  return until;
-}
-
-Result<std::optional<RecoveryWindow>> TargetResolution::window(const Summary& backup, TimelineId timeline) {
-  std::optional<RecoveryWindow> nothing;
-  auto path = wal_.path_to(timeline);
-  if (!path.history().contains(backup.stop)) return nothing;
-  auto reach = wal_.reach(path, backup.stop.lsn);
-  bool own = backup.stop.timeline == timeline;
-  if (!own && reach.end <= path.fork()) return nothing;
-  RecoveryWindow window{&backup,       timeline,    backup.stopped, {}, std::max(reach.end, backup.stop.lsn),
-                        reach.missing, reach.broken};
-  if (!own) {
-    auto before_fork = TRY(wal_.last_commit(path, backup.stop.lsn, path.fork()));
-    if (before_fork) window.from = std::max(window.from, before_fork->time);
-  }
-  window.until = TRY(covered_until(backup, path, window.end));
-  return std::optional<RecoveryWindow>(window);
-}
-
-Result<std::vector<RecoveryWindow>> TargetResolution::windows() {
-  std::vector<RecoveryWindow> result;
-  auto timelines = wal_.timelines();
-  for (const auto& backup : backups_.backups) {
-    if (std::ranges::find(timelines, backup.stop.timeline) == timelines.end())
-      timelines.push_back(backup.stop.timeline);
-  }
-  for (const auto& backup : backups_.backups) {
-    for (TimelineId timeline : timelines) {
-      if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "stopped while looking at WAL");
-      auto found = TRY(window(backup, timeline));
-      if (found) result.push_back(*found);
-    }
-  }
-  return result;
-}
+// ---- which backup
 
 bool TargetResolution::is_better(const Summary& candidate, const Summary& than) const {
   if (is_damaged(candidate) != is_damaged(than)) return is_damaged(than);
@@ -225,8 +147,8 @@ bool TargetResolution::is_better(const Summary& candidate, const Summary& than) 
 }
 
 /// Where others lead somewhere: what they do not reach is told as outside, with the damaged ones named.
-void TargetResolution::pass_over_damaged(std::vector<RecoveryWindow>& windows) {
-  auto damaged = [&](const RecoveryWindow& window) { return is_damaged(*window.backup); };
+void TargetResolution::pass_over_damaged(std::vector<wal::RecoveryWindow>& windows) {
+  auto damaged = [&](const wal::RecoveryWindow& window) { return is_damaged(*window.backup); };
   bool others = !std::ranges::all_of(windows, damaged);
   for (const auto& [label, why] : backups_.damaged) {
     warnings_.push_back(
@@ -236,10 +158,10 @@ void TargetResolution::pass_over_damaged(std::vector<RecoveryWindow>& windows) {
   if (others) std::erase_if(windows, damaged);
 }
 
-Result<std::vector<RecoveryWindow>> TargetResolution::usable_windows(const RestoreRequest& request,
-                                                                     const Summary* fixed) {
-  auto all = TRY(windows());
-  std::erase_if(all, [&](const RecoveryWindow& window) {
+Result<std::vector<wal::RecoveryWindow>> TargetResolution::usable_windows(const RestoreRequest& request,
+                                                                          const Summary* fixed) {
+  auto all = TRY(windows_.all());
+  std::erase_if(all, [&](const wal::RecoveryWindow& window) {
     return (fixed != nullptr && window.backup != fixed) || (request.timeline && window.timeline != *request.timeline);
   });
   if (fixed == nullptr) pass_over_damaged(all);
@@ -341,10 +263,10 @@ Result<ResolvedTarget> TargetResolution::logs_of(const RestoreRequest& request) 
 Result<ResolvedTarget> TargetResolution::end_of_log(const LogRecord& record) {
   WalPosition end{record.ranges.back().timeline, record.ranges.back().to};
   auto path = wal_.path_to(end.timeline);
-  std::optional<RecoveryWindow> best;
+  std::optional<wal::RecoveryWindow> best;
   for (const auto& backup : backups_.backups) {
     if (!path.history().contains(backup.stop) || backup.stop.lsn > end.lsn) continue;
-    auto found = TRY(window(backup, end.timeline));
+    auto found = TRY(windows_.of(backup, end.timeline));
     if (!found || found->end < end.lsn) continue;
     if (!best || is_better(backup, *best->backup)) best = found;
   }

@@ -6,30 +6,10 @@
 #include <vector>
 
 #include "postgres/recovery_settings.h"
-#include "repository/catalog.h"
-#include "repository/verdicts.h"
 #include "restore/request.h"
-#include "wal/coverage.h"
+#include "wal/recovery_windows.h"
 
 namespace spendsync::restore {
-
-/// What the catalog knows, readable records only. The rest is told as warnings.
-struct BackupInventory {
-  std::vector<repository::ManifestSummary> backups;  // ascending by label
-  std::vector<repository::LogRecord> logs;           // ascending by label
-  struct Unreadable {
-    repository::Label label;
-    Error why;
-  };
-  std::vector<Unreadable> unreadable;
-  /// Why, by the newest verify, a backup is not to be relied on. It is restored from where it is asked for, and where
-  /// nothing else leads to what was asked for.
-  std::map<repository::Label, std::string> damaged;
-  /// Why the repository is not what this host has seen (repository/rollback.h); the caller's to fill in. Another
-  /// repository is warned of, an earlier state of the same one keeps --latest from being the latest.
-  std::optional<Error> went_back{};
-};
-BackupInventory read_inventory(const repository::Catalog& catalog, const repository::Verdicts& verdicts);
 
 /// What a restore will do in terms of WAL. Value type.
 struct ResolvedTarget {
@@ -45,17 +25,6 @@ struct ResolvedTarget {
   std::vector<std::string> warnings;
 };
 
-/// A stretch of time that can be restored from one backup on one timeline.
-struct RecoveryWindow {
-  const repository::ManifestSummary* backup = nullptr;
-  TimelineId timeline;
-  Timestamp from;                                // the backup's end, or the fork where that is later
-  Timestamp until;                               // the last moment that is covered
-  Lsn end;                                       // of gapless WAL
-  std::optional<SegmentName> missing;            // later WAL of this timeline exists, behind this segment
-  std::optional<repository::WalBreak> broken{};  // what follows was written by another history
-};
-
 /// One resolution. One thread. All it is given outlives it.
 class TargetResolution {
  public:
@@ -67,8 +36,12 @@ class TargetResolution {
     /// Segments that expiry has removed on purpose. Empty: none.
     std::function<Result<std::vector<SegmentRun>>()> expired_wal = {};
   };
-  TargetResolution(Settings settings, const BackupInventory& backups, wal::WalCoverage& wal, std::stop_token stop)
-      : settings_(std::move(settings)), backups_(backups), wal_(wal), stop_(std::move(stop)) {}
+  TargetResolution(Settings settings, const wal::BackupInventory& backups, wal::WalCoverage& wal, std::stop_token stop)
+      : settings_(std::move(settings)),
+        backups_(backups),
+        wal_(wal),
+        windows_(backups, wal, stop),
+        stop_(std::move(stop)) {}
 
   /// A moment becomes a position: behind the last commit (or what was prepared after it) before the first commit that
   /// is later, never before the backup's end. Where the clock went back (commits that are not later follow the first
@@ -79,18 +52,6 @@ class TargetResolution {
   /// the records of what was asked for cannot be read.
   Result<ResolvedTarget> resolve(const RestoreRequest& request);
 
-  /// Everything that can be restored, by backup and timeline.
-  Result<std::vector<RecoveryWindow>> windows();
-
-  /// The window that reaches furthest, which --latest takes; nullptr where there is none. On one way the position says
-  /// which that is, since hosts' clocks differ; of ways that have parted, the time.
-  const RecoveryWindow* furthest(const std::vector<RecoveryWindow>& windows) const;
-  /// What a readable record states, or later WAL proves, and `best` does not reach: later than its end, in one line
-  /// with the object that is missing. nullopt: `best` leads to the latest that anything here speaks of; with
-  /// `on_its_way`, anything on the way that `best` goes.
-  std::optional<std::string> stated_beyond(const RecoveryWindow& best, const std::vector<RecoveryWindow>& windows,
-                                           bool on_its_way = false);
-
  private:
   struct Candidate;
   using Summary = repository::ManifestSummary;
@@ -100,22 +61,12 @@ class TargetResolution {
   Result<ResolvedTarget> at_time(const RestoreRequest& request, const Summary* fixed, Timestamp time);
   Result<ResolvedTarget> last_of_day(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> latest(const RestoreRequest& request, const Summary* fixed);
-  Result<void> expect_latest(const RestoreRequest& request, const RecoveryWindow& best,
-                             const std::vector<RecoveryWindow>& windows);
-  std::string missing_piece(const RecoveryWindow& best, WalPosition stated) const;
-  /// A segment that is missing although later ones of the way to this timeline are there.
-  struct Gap {
-    SegmentName missing;
-    TimelineId towards;
-  };
-  std::optional<Gap> gap_behind(const RecoveryWindow& best, bool on_its_way) const;
-  std::optional<std::string> stated_by_records(const RecoveryWindow& best, const std::vector<RecoveryWindow>& windows,
-                                               bool on_its_way);
-  uint64_t last_there(TimelineId towards) const;
-  Result<bool> is_expired(const Gap& gap) const;
-  Result<std::vector<RecoveryWindow>> windows_after_uploads(const RestoreRequest& request, const Summary* fixed);
+  Result<void> expect_latest(const RestoreRequest& request, const wal::RecoveryWindow& best,
+                             const std::vector<wal::RecoveryWindow>& windows);
+  Result<bool> is_expired(const wal::RecoveryWindows::Gap& gap) const;
+  Result<std::vector<wal::RecoveryWindow>> windows_after_uploads(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> at_lsn(const RestoreRequest& request, const Summary* fixed);
-  Result<ResolvedTarget> at_record(const RestoreRequest& request, const RecoveryWindow& window);
+  Result<ResolvedTarget> at_record(const RestoreRequest& request, const wal::RecoveryWindow& window);
   Result<ResolvedTarget> at_event(const RestoreRequest& request, const Summary* fixed);
   Result<ResolvedTarget> logs_of(const RestoreRequest& request);
   Result<ResolvedTarget> end_of_log(const repository::LogRecord& record);
@@ -126,21 +77,21 @@ class TargetResolution {
 
   bool is_damaged(const Summary& backup) const { return backups_.damaged.contains(backup.label); }
   bool is_better(const Summary& candidate, const Summary& than) const;
-  void pass_over_damaged(std::vector<RecoveryWindow>& windows);
-  Result<std::vector<RecoveryWindow>> usable_windows(const RestoreRequest& request, const Summary* fixed);
-  Result<std::optional<RecoveryWindow>> window(const Summary& backup, TimelineId timeline);
-  Result<Timestamp> covered_until(const Summary& backup, const wal::WalPath& path, Lsn end);
-  Result<Candidate> candidate(const RecoveryWindow& window, Timestamp time);
-  Result<ResolvedTarget> stop_after(const RecoveryWindow& window, const wal::WalCoverage::TimeSearch& search) const;
+  void pass_over_damaged(std::vector<wal::RecoveryWindow>& windows);
+  Result<std::vector<wal::RecoveryWindow>> usable_windows(const RestoreRequest& request, const Summary* fixed);
+  Result<Candidate> candidate(const wal::RecoveryWindow& window, Timestamp time);
+  Result<ResolvedTarget> stop_after(const wal::RecoveryWindow& window,
+                                    const wal::WalCoverage::TimeSearch& search) const;
   Result<Candidate> choose(std::vector<Candidate> candidates, const std::string& what) const;
   Error leads_nowhere(const RestoreRequest& request, const Summary* fixed);
-  Error outside(Timestamp time, const std::vector<RecoveryWindow>& windows) const;
+  Error outside(Timestamp time, const std::vector<wal::RecoveryWindow>& windows) const;
   std::string moment(Timestamp time) const;
   void warn_about_unreadable(ResolvedTarget& target) const;
 
   Settings settings_;
-  const BackupInventory& backups_;
+  const wal::BackupInventory& backups_;
   wal::WalCoverage& wal_;
+  wal::RecoveryWindows windows_;
   std::stop_token stop_;
   std::vector<std::string> warnings_;
   bool upload_went_on_ = false;  // what is missing now lies behind all that was there at the first look

@@ -17,7 +17,7 @@ constexpr std::chrono::microseconds kInstant(1);
 
 Result<ResolvedTarget> TargetResolution::at_time(const RestoreRequest& request, const Summary* fixed, Timestamp time) {
   auto all = TRY(usable_windows(request, fixed));
-  std::map<TimelineId, RecoveryWindow> best;  // of each timeline the newest backup that ended before
+  std::map<TimelineId, wal::RecoveryWindow> best;  // of each timeline the newest backup that ended before
   for (const auto& window : all) {
     if (time < window.from || time > window.until) continue;
     auto [known, added] = best.emplace(window.timeline, window);
@@ -45,7 +45,7 @@ Result<ResolvedTarget> TargetResolution::at_time(const RestoreRequest& request, 
   return target;
 }
 
-Result<TargetResolution::Candidate> TargetResolution::candidate(const RecoveryWindow& window, Timestamp time) {
+Result<TargetResolution::Candidate> TargetResolution::candidate(const wal::RecoveryWindow& window, Timestamp time) {
   auto search = TRY(wal_.search_time(wal_.path_to(window.timeline), window.backup->stop.lsn, window.end, time));
   return Candidate{window, search};
 }
@@ -53,7 +53,7 @@ Result<TargetResolution::Candidate> TargetResolution::candidate(const RecoveryWi
 /// Always by position: recovery_target_time stops at a later commit's record only, when replay has done already what
 /// comes before it (DROP DATABASE removes the files first), and never where no commit follows. recovery_target_lsn
 /// stops behind the first record that begins there or later (xlogrecovery.c, recoveryStopsAfter).
-Result<ResolvedTarget> TargetResolution::stop_after(const RecoveryWindow& window,
+Result<ResolvedTarget> TargetResolution::stop_after(const wal::RecoveryWindow& window,
                                                     const wal::WalCoverage::TimeSearch& search) const {
   if (!search.stop) {
     auto target = TRY(own_end(*window.backup));
