@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "backup/testing/test_pages.h"
+#include "repository/testing/open_world.h"
 #include "storage/testing/faulty_store.h"
-#include "wal/testing/test_repository.h"
 
 namespace spendsync::backup {
 namespace {
@@ -63,20 +63,20 @@ class FileCopierTest : public ::testing::Test {
             }};
   }
 
-  using Files = std::map<std::pair<uint32_t, std::string>, wal::TestRepository::ReadBack>;
+  using Files = std::map<std::pair<uint32_t, std::string>, repository::ReadBack>;
   /// Copies, commits and reads back.
   Files backup(std::vector<CopyFile> files) {
     auto run = repository_.begin(settings_.workers);
-    auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
+    auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log, progress_}, notices()));
     EXPECT_OK(copier->run([&](const FileCopier::Add& add) { return feed(files, add); }, {}));
     stats_ = MUST(copier->finish());
-    auto summary = wal::TestRepository::commit(*run);
-    return repository_.read_back(summary.label);
+    auto summary = repository::commit_bare(*run);
+    return repository::read_back(repository_.repository(), summary.label);
   }
   /// The error of a run that fails.
   Error failure(std::vector<CopyFile> files, std::stop_token stop = {}) {
     auto run = repository_.begin(settings_.workers);
-    auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
+    auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log, progress_}, notices()));
     auto result = copier->run([&](const FileCopier::Add& add) { return feed(files, add); }, stop);
     EXPECT_FALSE(result.has_value());
     return result ? Error(ErrorKind::internal, "succeeded") : std::move(result).error();
@@ -85,10 +85,11 @@ class FileCopierTest : public ::testing::Test {
     for (auto& file : files) TRY(add(std::move(file)));
     return {};
   }
-  const Clock& clock() const { return repository_.clock(); }
+  const Clock& clock() const { return clock_; }
 
   TemporaryDirectory directory_ = make_directory();
-  wal::TestRepository repository_;
+  repository::OpenWorld repository_;
+  SystemClock clock_;  // files are compared with it
   SilentProgress progress_;
   FileCopier::Settings settings_;
   CopyStats stats_;
@@ -137,7 +138,7 @@ TEST_F(FileCopierTest, HashesEveryPageOfMainForksAndOtherFilesByFrames) {
   write("16384", content);
   write("16384_fsm", content);
   auto run = repository_.begin(settings_.workers);
-  auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
+  auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log, progress_}, notices()));
   std::vector<CopyFile> files;
   files.push_back(file("16384", FileRole::relation_main));
   files.push_back(file("16384_fsm", FileRole::relation_other));
@@ -148,7 +149,7 @@ TEST_F(FileCopierTest, HashesEveryPageOfMainForksAndOtherFilesByFrames) {
     auto size = std::min(kTestPageSize, content.size() - offset);
     expected.push_back(run->page_hasher().hash(ByteView(content).subspan(offset, size)));
   }
-  auto found = repository_.read_back(wal::TestRepository::commit(*run).label);
+  auto found = repository::read_back(repository_.repository(), repository::commit_bare(*run).label);
   EXPECT_EQ(found.at(key("16384")).block_hashes, expected);
   const auto& other = found.at(key("16384_fsm"));
   ASSERT_TRUE(other.entry.block_hashes.has_value());
@@ -314,7 +315,7 @@ TEST_F(FileCopierTest, AsksWhatToDoAboutACapturedFileThatCannotBeOpened) {
 
 TEST_F(FileCopierTest, DoesNotBlameTheSourceForAStoreThatFails) {
   write("config", Bytes(kFrame, std::byte{1}));
-  storage::FaultyStore store(repository_.store(), clock());
+  storage::FaultyStore store(repository_.memory, clock());
   auto repository = repository_.open(store);
   skip_unreadable_ = true;
   storage::StoreFault fault;
@@ -322,8 +323,8 @@ TEST_F(FileCopierTest, DoesNotBlameTheSourceForAStoreThatFails) {
   fault.kind = ErrorKind::exhausted;
   fault.persistent = true;
   store.add(fault);
-  auto run = MUST(repository::BackupRun::begin(*repository, wal::TestRepository::run_settings(settings_.workers), {}));
-  auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
+  auto run = MUST(repository::BackupRun::begin(*repository, repository::bare_run_settings(settings_.workers), {}));
+  auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log, progress_}, notices()));
   auto result = copier->run(
       [&](const FileCopier::Add& add) -> Result<void> {
         for (int i = 0; i < 1000; ++i) TRY(add(captured("config")));
@@ -347,14 +348,14 @@ TEST_F(FileCopierTest, StopsInTheMiddleOfAFile) {
 
 TEST_F(FileCopierTest, StoresContentFromMemoryAfterTheFiles) {
   auto run = repository_.begin(settings_.workers);
-  auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log(), progress_}, notices()));
+  auto copier = MUST(FileCopier::create(settings_, {*run, clock(), repository_.log, progress_}, notices()));
   EXPECT_OK(copier->run([](const FileCopier::Add&) { return ok(); }, {}));
   Bytes content(3 * kFrame + 5, std::byte{3});
   repository::FileEntry entry;
   entry.path = "global/pg_control";
   EXPECT_OK(copier->add_content(entry, content));
   stats_ = MUST(copier->finish());
-  auto found = repository_.read_back(wal::TestRepository::commit(*run).label);
+  auto found = repository::read_back(repository_.repository(), repository::commit_bare(*run).label);
   EXPECT_TRUE(found.at(key("global/pg_control")).content == content);
 }
 

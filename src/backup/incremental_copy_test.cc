@@ -4,7 +4,7 @@
 
 #include "backup/file_copier.h"
 #include "backup/testing/test_pages.h"
-#include "wal/testing/test_repository.h"
+#include "repository/testing/open_world.h"
 
 namespace spendsync::backup {
 namespace {
@@ -70,18 +70,18 @@ class IncrementalCopyTest : public ::testing::Test {
     write_files();
     auto& repository = repository_.repository();
     std::unique_ptr<repository::BaseFiles> base;
-    auto settings = wal::TestRepository::run_settings(settings_.workers);
+    auto settings = repository::bare_run_settings(settings_.workers);
     if (full) {
       base = MUST(repository::BaseFiles::open(repository, *full, {}));
       settings.type = BackupType::incremental;
       settings.parent = *full;
     }
     auto run = MUST(repository::BackupRun::begin(repository, settings, {}));
-    auto copier = MUST(
-        FileCopier::create(settings_, {*run, clock_, repository_.log(), progress_, base.get(), changes}, notices()));
+    auto copier =
+        MUST(FileCopier::create(settings_, {*run, clock_, repository_.log, progress_, base.get(), changes}, notices()));
     EXPECT_OK(copier->run([&](const FileCopier::Add& add) { return feed(add); }, {}));
     stats_ = MUST(copier->finish());
-    return wal::TestRepository::commit(*run).label;
+    return repository::commit_bare(*run).label;
   }
 
   static FileCopier::Notices notices() {
@@ -92,7 +92,7 @@ class IncrementalCopyTest : public ::testing::Test {
 
   /// Bytes of content by where they lie.
   uint64_t expect_as_on_disk(const Label& label) {
-    auto found = repository_.read_back(label);
+    auto found = repository::read_back(repository_.repository(), label);
     EXPECT_EQ(found.size(), files_.size());
     uint64_t own = 0;
     for (const auto& [name, file] : files_) {
@@ -125,7 +125,7 @@ class IncrementalCopyTest : public ::testing::Test {
   };
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "incremental-copy-test"));
-  wal::TestRepository repository_;
+  repository::OpenWorld repository_;
   SilentProgress progress_;
   LaterClock clock_;
   FileCopier::Settings settings_;
@@ -174,7 +174,7 @@ TEST_F(IncrementalCopyTest, ReadsOnlyWhatWalSaysHasChanged) {
   std::swap(files_, expected);
   auto own = expect_as_on_disk(incremental);
   EXPECT_EQ(own, (4 + 1 + 4 + 1 + 5 + 1) * kTestPageSize) << "pages; of 16384_vm a frame of four";
-  auto found = repository_.read_back(incremental);
+  auto found = repository::read_back(repository_.repository(), incremental);
   EXPECT_FALSE(found.at({0, "base/5/16384"}).entry.crc_known);
   EXPECT_TRUE(found.at({0, "base/5/16385"}).entry.crc_known) << "the full's";
   EXPECT_TRUE(found.at({0, "base/5/16386"}).entry.crc_known);

@@ -1,5 +1,6 @@
 #include "backup/wal_copy.h"
 
+#include "repository/testing/open_world.h"
 #include "wal/testing/test_wal.h"
 
 namespace spendsync::backup {
@@ -24,22 +25,22 @@ TEST(WalCopy, TakesASegmentWhoseFileHoldsLaterWalFromTheRepository) {
   put_file(4, recycled);
   for (uint64_t number = 3; number <= 5; ++number) wal.put(builder.name(number), builder.segment(number));
 
-  auto run = wal.world.begin(2);
+  auto run = MUST(repository::BackupRun::begin(*wal.repository, repository::bare_run_settings(2), {}));
   SilentProgress progress;
   FileCopier::Settings settings;
   settings.workers = 2;
-  auto copier = MUST(FileCopier::create(settings, {*run, wal.world.clock(), wal.world.log(), progress}, {}));
+  auto copier = MUST(FileCopier::create(settings, {*run, wal.world.clock, wal.world.log, progress}, {}));
   WalCopy copy({.data_directory = directory.path(),
                 .start = {TimelineId{1}, Lsn{3ull * kSize + 40}},
                 .stop = {TimelineId{1}, Lsn{5ull * kSize + 100}},
                 .segment_size = kSize,
-                .system_identifier = wal::TestRepository::kSystem,
+                .system_identifier = repository::SampleWorld::kSystem,
                 .major_version = 15});
   ASSERT_OK(copy.copy_local(*copier, {}));
   ASSERT_OK(copy.copy_missing(*copier, *wal.archive, {}));
   MUST(copier->finish());
-  auto summary = wal::TestRepository::commit(*run);
-  auto files = wal.world.read_back(summary.label);
+  auto summary = repository::commit_bare(*run);
+  auto files = repository::read_back(*wal.repository, summary.label);
   for (uint64_t number = 3; number <= 5; ++number) {
     auto found = files.find({0u, "pg_wal/" + builder.name(number).file_name(kSize)});
     ASSERT_NE(found, files.end()) << number;

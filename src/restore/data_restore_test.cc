@@ -29,8 +29,8 @@ class DataRestoreTest : public ::testing::Test {
     auto coverage = TRY(wal::WalCoverage::load(archive, repository.identity(), {}));
     auto plan =
         TRY(make_plan(repository, coverage, resolved, {RestorePaths::of(target()), scope, Ending::before_recovery}));
-    auto claimed = TRY(
-        TargetDirectory::claim({plan.paths, plan.resume_id, plan.restores_database(), false}, repository_.log(), {}));
+    auto claimed =
+        TRY(TargetDirectory::claim({plan.paths, plan.resume_id, plan.restores_database(), false}, repository_.log, {}));
     SilentProgress progress;
     auto stats = TRY(
         DataRestore(*reader, archive, plan, claimed, {.workers = 3, .auto_conf = {{"archive_mode", "off"}}}, progress)
@@ -58,7 +58,7 @@ class DataRestoreTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "data-restore-"));
-  wal::TestRepository repository_;
+  repository::OpenWorld repository_;
 };
 
 TEST_F(DataRestoreTest, WritesEveryByteModeAndTime) {
@@ -104,12 +104,12 @@ TEST_F(DataRestoreTest, LeavesNoControlFileWhenAnythingFails) {
   auto label = backup.commit();
   // Damage every pack of data in turn: one of them holds the file.
   bool damaged = false;
-  for (const auto& key : repository_.store().keys()) {
+  for (const auto& key : repository_.memory.keys()) {
     if (key.text().find("/packs/") == std::string::npos) continue;
-    auto bytes = MUST(repository_.store().get(key, 64u << 20));
+    auto bytes = MUST(repository_.memory.get(key, 64u << 20));
     auto changed = bytes;
     changed[150] ^= std::byte{4};
-    repository_.store().overwrite(key, changed);
+    repository_.memory.overwrite(key, changed);
     auto result = restore(label);
     if (!result) {
       damaged = true;
@@ -117,7 +117,7 @@ TEST_F(DataRestoreTest, LeavesNoControlFileWhenAnythingFails) {
       EXPECT_FALSE(exists(target() + "/global/pg_control"));
       EXPECT_TRUE(exists(target() + "/" + repository::kUnfinishedMarker));
     }
-    repository_.store().overwrite(key, bytes);
+    repository_.memory.overwrite(key, bytes);
     if (result) MUST(remove_tree(target()));
     MUST(remove_tree(target() + ".files"));
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/testing.h"
+#include "repository/backup_reader.h"
 #include "restore/testing/synthetic_backup.h"
 
 namespace spendsync::restore {
@@ -36,13 +37,13 @@ class PlanTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "ssb-test-"));
-  wal::TestRepository repository_;
+  repository::OpenWorld repository_;
   repository::Label label_ = repository::Label::make(Timestamp{}, BackupType::full);
 };
 
 TEST_F(PlanTest, NamesTheServerThatWasBackedUp) {
   const auto made = plan();
-  const auto identifier = wal::TestRepository::kSystem.to_string();
+  const auto identifier = repository::SampleWorld::kSystem.to_string();
   EXPECT_THAT(to_lines(made, TimeZone::utc()), Contains(HasSubstr(identifier + ", PostgreSQL 15.8 (Debian)")));
   const auto json = to_json(made, TimeZone::utc());
   EXPECT_EQ(MUST(json.text("system_identifier")), identifier);

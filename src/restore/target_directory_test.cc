@@ -104,7 +104,7 @@ TEST_F(TargetDirectoryTest, RewritesOnlyADataDirectoryOfTheSameCluster) {
     return TargetDirectory::claim({.paths = RestorePaths::of(data()),
                                    .plan_id = "plan-a",
                                    .rewrite = true,
-                                   .system_identifier = wal::TestRepository::kSystem},
+                                   .system_identifier = repository::SampleWorld::kSystem},
                                   log_, {});
   };
   EXPECT_KIND(rewrite(), ErrorKind::refused);  // nothing there
@@ -138,7 +138,7 @@ TEST_F(TargetDirectoryTest, NeverTakesAChosenTablespaceThatHoldsSomethingOfOther
                                    .plan_id = plan,
                                    .chosen_tablespaces = {{16500, "/old", place, true}},
                                    .rewrite = rewrite,
-                                   .system_identifier = wal::TestRepository::kSystem},
+                                   .system_identifier = repository::SampleWorld::kSystem},
                                   log_, {});
   };
   MUST(make_directories(place + "/PG_15_202209061", 0700));
@@ -167,7 +167,7 @@ TEST_F(TargetDirectoryTest, RewritesAChosenTablespaceThatItsOwnLinkLeadsTo) {
                                    .chosen_tablespaces = {{16500, original, place, true}},
                                    .original_tablespaces = {{original}, std::nullopt},
                                    .rewrite = true,
-                                   .system_identifier = wal::TestRepository::kSystem},
+                                   .system_identifier = repository::SampleWorld::kSystem},
                                   log_, {});
   };
   MUST(make_directories(place + "/PG_15_202209061", 0700));

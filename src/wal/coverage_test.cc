@@ -13,7 +13,7 @@ const Timestamp kNoon(std::chrono::hours(480000));
 
 class WalCoverageTest : public ::testing::Test {
  protected:
-  WalCoverage load() { return MUST(WalCoverage::load(*wal_.archive, wal_.identity, {})); }
+  WalCoverage load() { return MUST(WalCoverage::load(*wal_.archive, wal_.world.identity, {})); }
   /// Segment 3 whole and stored; commits in 3 and in 4, which ends in the middle.
   postgres::WalBuilder written() {
     auto builder = SmallWal::builder();
@@ -53,12 +53,12 @@ TEST_F(WalCoverageTest, AWholeSegmentIsPreferredAndADamagedPartialOneIsToldOf) {
   wal_.put({kOne, 4}, builder.segment(4));
   EXPECT_TRUE(load().inventory().partials.empty());
   EXPECT_EQ(load().reach(load().path_to(kOne), start_of(3)).end, start_of(5));
-  for (const auto& key : wal_.world.store().keys()) {
-    if (key.text().ends_with("000000010000000000000004")) MUST(wal_.world.store().remove(key));
+  for (const auto& key : wal_.world.memory.keys()) {
+    if (key.text().ends_with("000000010000000000000004")) MUST(wal_.world.memory.remove(key));
     if (!key.text().ends_with(".partial")) continue;
-    auto bytes = MUST(wal_.world.store().get(key, 64u << 20));
+    auto bytes = MUST(wal_.world.memory.get(key, 64u << 20));
     bytes[bytes.size() / 2] ^= std::byte{1};
-    wal_.world.store().overwrite(key, bytes);
+    wal_.world.memory.overwrite(key, bytes);
   }
   auto coverage = load();
   EXPECT_EQ(coverage.inventory().warnings.size(), 1u);
@@ -78,7 +78,7 @@ TEST_F(WalCoverageTest, WhatOnlyAServerHasCountsAsIfItHadBeenSaved) {
   write("000000010000000000000005", builder.segment(5));
   write("000000010000000000000006", builder.segment(3));  // recycled: not begun
   EXPECT_EQ(load().reach(load().path_to(kOne), start_of(3)).end, start_of(4));
-  auto coverage = MUST(WalCoverage::load(*wal_.archive, wal_.identity, {}, pg_wal.path()));
+  auto coverage = MUST(WalCoverage::load(*wal_.archive, wal_.world.identity, {}, pg_wal.path()));
   auto path = coverage.path_to(kOne);
   auto reach = coverage.reach(path, start_of(3));
   EXPECT_EQ(reach.end, builder.position());
@@ -116,7 +116,7 @@ TEST_F(WalCoverageTest, AServersSegmentsBehindAHoleAreTold) {
   builder.commit(10, kNoon);
   TemporaryDirectory pg_wal = MUST(TemporaryDirectory::create("/tmp", "wal-coverage-"));
   MUST(replace_file(pg_wal.path() + "/000000010000000000000005", builder.segment(5), 0600));
-  auto coverage = MUST(WalCoverage::load(*wal_.archive, wal_.identity, {}, pg_wal.path()));
+  auto coverage = MUST(WalCoverage::load(*wal_.archive, wal_.world.identity, {}, pg_wal.path()));
   EXPECT_EQ(coverage.reach(coverage.path_to(kOne), start_of(3)).end, start_of(4));
 }
 

@@ -10,10 +10,10 @@
 #include "base/time.h"
 #include "postgres/wal/testing/wal_builder.h"
 #include "repository/log_record.h"
+#include "repository/testing/open_world.h"
 #include "repository/wal_archive.h"
 #include "storage/testing/faulty_store.h"
 #include "wal/failure.h"
-#include "wal/testing/test_repository.h"
 #include "wal/window.h"
 
 namespace spendsync::wal {
@@ -34,7 +34,7 @@ Bytes segment_content(uint64_t number) {
 Bytes servers_segment(uint64_t number) {
   postgres::WalBuilder::Settings settings;
   settings.segment_size = kSegment;
-  settings.system_identifier = wal::TestRepository::kSystem;
+  settings.system_identifier = repository::SampleWorld::kSystem;
   settings.first_segment = number;
   postgres::WalBuilder builder(settings);
   builder.fill(1000);
@@ -67,8 +67,8 @@ class WalGet : public ::testing::Test {
   WalPlan plan() const {
     WalPlan plan;
     plan.plan_id = "0123456789abcdef";
-    plan.cluster = "spendsync";
-    plan.system_identifier = wal::TestRepository::kSystem;
+    plan.cluster = repository_.settings.cluster;
+    plan.system_identifier = repository::SampleWorld::kSystem;
     plan.segment_size = kSegment;
     plan.runs = {{{kOne, 5}, {kOne, 9}}};
     plan.in_backup = SegmentRun{{kOne, 5}, {kOne, 6}};
@@ -91,7 +91,7 @@ class WalGet : public ::testing::Test {
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "wal-get-"));
   SystemClock clock_;
-  wal::TestRepository repository_;
+  repository::OpenWorld repository_;
   int opened_ = 0;
   OpenRepository open_ = [this]() -> Result<repository::Repository*> {
     ++opened_;
@@ -138,7 +138,7 @@ TEST_F(WalGet, NeverCallsASegmentAbsentThatALogRecordCovers) {
 
 TEST_F(WalGet, NeverCallsASegmentAbsentThatABackupNeeds) {
   auto run = repository_.begin(1);
-  wal::TestRepository::commit(*run);  // ended at 0/2000000 on timeline 1: segment 1 is below it
+  repository::commit_bare(*run);  // ended at 0/2000000 on timeline 1: segment 1 is below it
   EXPECT_EQ(get(name_of(kOne, 1)).exit_code, 126);
   EXPECT_EQ(get(name_of(kOne, 2)).exit_code, 1);
 }
@@ -172,29 +172,29 @@ TEST_F(WalGet, DeliversTheBeginningOfASegmentThatIsStillStreamed) {
 TEST_F(WalGet, FailsAbove125ForADamagedObject) {
   store(kOne, 5);
   auto key = repository().layout().segment({kOne, 5}, kSegment);
-  auto bytes = MUST(repository_.store().get(key, 64u << 20));
+  auto bytes = MUST(repository_.memory.get(key, 64u << 20));
   for (size_t position : {size_t{0}, bytes.size() / 2, bytes.size() - 1}) {
     auto damaged = bytes;
     damaged[position] ^= std::byte{1};
-    repository_.store().overwrite(key, damaged);
+    repository_.memory.overwrite(key, damaged);
     auto outcome = get(name_of(kOne, 5));
     EXPECT_EQ(outcome.exit_code, 126) << position;
     EXPECT_FALSE(exists(target()));
   }
   auto cut = bytes;
   cut.resize(bytes.size() - 1);
-  repository_.store().overwrite(key, cut);
+  repository_.memory.overwrite(key, cut);
   EXPECT_EQ(get(name_of(kOne, 5)).exit_code, 126);
-  repository_.store().overwrite(key, bytes);
+  repository_.memory.overwrite(key, bytes);
   EXPECT_EQ(get(name_of(kOne, 5)).exit_code, 0);
 }
 
 TEST_F(WalGet, FailsAbove125WhenAKeyIsMissing) {
   store(kOne, 5);
-  auto reopened = MUST(repository::Repository::open_for_reading({"spendsync", ""}, std::nullopt,
-                                                                repository_.collaborators(repository_.store())));
-  for (const auto& key : repository_.store().keys()) {
-    if (key.text().find("/keys/") != std::string::npos) MUST(repository_.store().remove(key));
+  auto reopened = MUST(repository::Repository::open_for_reading(repository_.settings, std::nullopt,
+                                                                repository_.collaborators(repository_.memory)));
+  for (const auto& key : repository_.memory.keys()) {
+    if (key.text().find("/keys/") != std::string::npos) MUST(repository_.memory.remove(key));
   }
   open_ = [&]() -> Result<repository::Repository*> { return reopened.get(); };
   EXPECT_EQ(get(name_of(kOne, 5)).exit_code, 126);
@@ -209,9 +209,9 @@ TEST_F(WalGet, FailsAbove125WhenTheRepositoryCannotBeOpenedOrRead) {
   }
   store(kOne, 4);
   for (auto operation : {storage::StoreOperation::get, storage::StoreOperation::list}) {
-    storage::FaultyStore faulty(repository_.store(), clock_);
-    auto opened = MUST(
-        repository::Repository::open_for_reading({"spendsync", ""}, std::nullopt, repository_.collaborators(faulty)));
+    storage::FaultyStore faulty(repository_.memory, clock_);
+    auto opened = MUST(repository::Repository::open_for_reading(repository_.settings, std::nullopt,
+                                                                repository_.collaborators(faulty)));
     faulty.reset();
     faulty.add({.operation = operation, .persistent = true, .kind = ErrorKind::transient});
     open_ = [&]() -> Result<repository::Repository*> { return opened.get(); };

@@ -29,7 +29,7 @@ class WalLineageTest : public ::testing::Test {
 
   SmallWal wal_;
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "wal-lineage-test"));
-  WalLineage lineage_{{directory_.path(), kSize, 15, TestRepository::kSystem}, *wal_.archive};
+  WalLineage lineage_{{directory_.path(), kSize, 15, repository::SampleWorld::kSystem}, *wal_.archive};
 };
 
 TEST_F(WalLineageTest, AServersOwnWalIsTheSame) {
@@ -78,7 +78,7 @@ TEST_F(WalLineageTest, FilesThatWereRecycledOrCarryFutureNamesSayNothing) {
 TEST_F(WalLineageTest, WithoutASightOfThePgWalNothingIsCompared) {
   auto archived = written_up_to(4, 2000);
   store(archived, 3);
-  WalLineage elsewhere({"/nonexistent/pg_wal", kSize, 15, TestRepository::kSystem}, *wal_.archive);
+  WalLineage elsewhere({"/nonexistent/pg_wal", kSize, 15, repository::SampleWorld::kSystem}, *wal_.archive);
   EXPECT_OK(elsewhere.compare(TimelineId{1}, Lsn{3 * kSize}, Lsn{4 * kSize}, {}));
   EXPECT_EQ(elsewhere.compared(), 0u);
 }

@@ -26,7 +26,7 @@ class WalPush : public ::testing::Test {
     return path;
   }
   Result<PushOutcome> push(const std::string& name) {
-    return push_wal_file(*wal_.archive, wal_.identity, {directory_.path() + "/" + name, {}, false});
+    return push_wal_file(*wal_.archive, wal_.world.identity, {directory_.path() + "/" + name, {}, false});
   }
   Result<PushOutcome> push(const std::string& name, ByteView content) {
     write(name, content);
@@ -35,11 +35,11 @@ class WalPush : public ::testing::Test {
   std::string file_name(SegmentName name) { return name.file_name(kSize); }
   uint64_t stored_objects() {
     uint64_t count = 0;
-    EXPECT_OK(wal_.world.store().list(wal_.repository->layout().wal_prefix(), "",
-                                      [&](const storage::ObjectInfo&) -> Result<void> {
-                                        ++count;
-                                        return {};
-                                      }));
+    EXPECT_OK(wal_.world.memory.list(wal_.repository->layout().wal_prefix(), "",
+                                     [&](const storage::ObjectInfo&) -> Result<void> {
+                                       ++count;
+                                       return {};
+                                     }));
     return count;
   }
 
@@ -123,7 +123,7 @@ class WalPushWithMaps : public WalPush {
   }
   Result<PushOutcome> push_with_map(uint64_t number) {
     auto path = write(file_name({TimelineId{1}, number}), builder_.segment(number));
-    return push_wal_file(*wal_.archive, wal_.identity, {path, {}, true});
+    return push_wal_file(*wal_.archive, wal_.world.identity, {path, {}, true});
   }
   void expect_told(const ChangesFound& found) const {
     ASSERT_TRUE(found.changes) << found.why_not;
@@ -140,8 +140,8 @@ class WalPushWithMaps : public WalPush {
             .full_stop = {3 * uint64_t{kSize} + 80},
             .until = end_,
             .segment_size = kSize,
-            .major_version = wal_.identity.major_version,
-            .system_identifier = wal_.identity.system_identifier,
+            .major_version = wal_.world.identity.major_version,
+            .system_identifier = wal_.world.identity.system_identifier,
             .wal_directory = wal_directory,
             .local_bytes_max = 10 * uint64_t{kSize}};
   }
@@ -208,8 +208,8 @@ TEST_F(WalPushWithMaps, MinimalLevelTellsNothing) {
   Lsn end = builder.position();
   builder.fill_segment();
   for (uint64_t number : {3u, 4u}) write(file_name({TimelineId{1}, number}), builder.segment(number));
-  ASSERT_OK(
-      push_wal_file(*wal_.archive, wal_.identity, {directory_.path() + "/" + file_name({TimelineId{1}, 3}), {}, true}));
+  ASSERT_OK(push_wal_file(*wal_.archive, wal_.world.identity,
+                          {directory_.path() + "/" + file_name({TimelineId{1}, 3}), {}, true}));
   auto wanted = request(directory_.path());
   wanted.until = end;
   auto found = find(wanted);
@@ -233,7 +233,7 @@ TEST_F(WalPush, TheNameMayBeGivenBesideThePath) {
   auto builder = SmallWal::builder();
   builder.fill_segment();
   std::string path = write("some-other-name", builder.segment(3));
-  EXPECT_OK(push_wal_file(*wal_.archive, wal_.identity, {path, "000000010000000000000003"}));
+  EXPECT_OK(push_wal_file(*wal_.archive, wal_.world.identity, {path, "000000010000000000000003"}));
   EXPECT_TRUE(MUST(wal_.archive->exists({TimelineId{1}, 3})));
 }
 
@@ -242,12 +242,12 @@ TEST_F(WalPush, RefusesWhatIsNotThisClustersSegment) {
   builder.fill_segment();
   Bytes content = builder.segment(3);
   EXPECT_KIND(push("000000010000000000000004", content), ErrorKind::refused);  // place
-  wal_.identity.system_identifier = SystemIdentifier{1};
+  wal_.world.identity.system_identifier = SystemIdentifier{1};
   EXPECT_KIND(push("000000010000000000000003", content), ErrorKind::refused);
-  wal_.identity.system_identifier = TestRepository::kSystem;
-  wal_.identity.major_version = 14;
+  wal_.world.identity.system_identifier = repository::SampleWorld::kSystem;
+  wal_.world.identity.major_version = 14;
   EXPECT_KIND(push("000000010000000000000003", content), ErrorKind::refused);
-  wal_.identity.major_version = 15;
+  wal_.world.identity.major_version = 15;
   EXPECT_KIND(push("000000010000000000000003", ByteView(content).first(kSize - 1)), ErrorKind::corrupt);
   content.push_back(std::byte{0});
   EXPECT_KIND(push("000000010000000000000003", content), ErrorKind::corrupt);
@@ -439,7 +439,7 @@ TEST_F(WalPush, SaysFromWhichClusterAFileIs) {
   auto builder = SmallWal::builder();
   builder.fill_segment();
   std::string path = write("000000010000000000000003", builder.segment(3));
-  EXPECT_EQ(MUST(identify_wal_file({path, {}})), TestRepository::kSystem);
+  EXPECT_EQ(MUST(identify_wal_file({path, {}})), repository::SampleWorld::kSystem);
   path = write("00000002.history", as_bytes(kHistory2));
   EXPECT_EQ(MUST(identify_wal_file({path, {}})), std::nullopt);
   path = write("000000010000000000000004", as_bytes("short"));

@@ -11,7 +11,7 @@ class RescueWal : public ::testing::Test {
     MUST(replace_file(directory_.path() + "/" + name, content, 0600));
   }
   std::string aside() const { return directory_.path() + "/aside"; }
-  WalRescue rescue() { return MUST(rescue_wal(*wal_.archive, wal_.identity, {directory_.path(), aside()}, {})); }
+  WalRescue rescue() { return MUST(rescue_wal(*wal_.archive, wal_.world.identity, {directory_.path(), aside()}, {})); }
 
   /// Segment 3 whole, segment 4 ending in the middle: what a killed server leaves.
   postgres::WalBuilder killed_server() {

@@ -13,9 +13,8 @@ constexpr uint32_t kSize = SmallWal::kSegmentSize;
 
 TEST(WalUploader, AWorkerThatThrowsEndsTheRunWithItsError) {
   SmallWal wal;
-  storage::FaultyStore store(wal.world.store(), wal.world.clock());
-  auto repository =
-      MUST(repository::Repository::open_for_writing({"small", ""}, wal.identity, wal.world.collaborators(store)));
+  storage::FaultyStore store(wal.world.memory, wal.world.clock);
+  auto repository = wal.world.open(store);
   repository::WalArchive archive(*repository, {});
   auto builder = SmallWal::builder();
   while (builder.position().value < 20ull * kSize) builder.fill(2000);
@@ -24,7 +23,7 @@ TEST(WalUploader, AWorkerThatThrowsEndsTheRunWithItsError) {
   SilentProgress progress;
   WalUploader uploader({.segment_size = kSize,
                         .major_version = 15,
-                        .system_identifier = TestRepository::kSystem,
+                        .system_identifier = repository::SampleWorld::kSystem,
                         .workers = 2,
                         .buffer_bytes = 2 * kSize},
                        archive, progress, {});
@@ -40,9 +39,8 @@ TEST(WalUploader, AWorkerThatThrowsEndsTheRunWithItsError) {
 
 TEST(WalUploader, AWorkersErrorIsThatOfTheRun) {
   SmallWal wal;
-  storage::FaultyStore store(wal.world.store(), wal.world.clock());
-  auto repository =
-      MUST(repository::Repository::open_for_writing({"small", ""}, wal.identity, wal.world.collaborators(store)));
+  storage::FaultyStore store(wal.world.memory, wal.world.clock);
+  auto repository = wal.world.open(store);
   repository::WalArchive archive(*repository, {});
   auto builder = SmallWal::builder();
   while (builder.position().value < 12ull * kSize) builder.fill(2000);
@@ -51,7 +49,7 @@ TEST(WalUploader, AWorkersErrorIsThatOfTheRun) {
   SilentProgress progress;
   WalUploader uploader({.segment_size = kSize,
                         .major_version = 15,
-                        .system_identifier = TestRepository::kSystem,
+                        .system_identifier = repository::SampleWorld::kSystem,
                         .workers = 1,
                         .buffer_bytes = 2 * kSize},
                        archive, progress, {});

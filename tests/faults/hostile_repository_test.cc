@@ -24,21 +24,21 @@ class HostileRepository : public ::testing::Test {
   HostileRepository() : installation_(server_) {
     precious_ = server_.make_directory("precious");
     MUST(replace_file(precious_ + "/file", as_bytes("untouched"), 0600));
-    MUST(replace_file(installation_.key_file(), Bytes(32, std::byte{7}), 0600));  // TestRepository's key
-    give(installation_.key_file());
     auto config = MUST(read_text_file(installation_.config_file()));
-    config.replace(config.find("cluster: test"), 13, "cluster: spendsync");
+    config.replace(config.find("cluster: test"), 13, "cluster: demo");
     auto fd = MUST(open_file(installation_.config_file(), O_WRONLY | O_TRUNC));
     MUST(write_all(fd, as_bytes(config), installation_.config_file()));
   }
 
   /// Writes the objects of `forged` where the program looks for them.
-  void publish(wal::TestRepository& forged) {
+  void publish(repository::OpenWorld& forged) {
+    MUST(replace_file(installation_.key_file(), forged.key.secret(), 0600));
+    give(installation_.key_file());
     MUST(remove_tree(installation_.repository_path()));
-    for (const auto& key : forged.store().keys()) {
+    for (const auto& key : forged.memory.keys()) {
       const auto path = installation_.repository_path() + "/" + key.text();
       MUST(make_directories(path.substr(0, path.rfind('/')), 0700));
-      MUST(replace_file(path, MUST(forged.store().get(key, 1u << 30)), 0600));
+      MUST(replace_file(path, MUST(forged.memory.get(key, 1u << 30)), 0600));
     }
     const std::string owner = geteuid() == 0 ? "postgres:postgres" : "";
     if (!owner.empty()) {
@@ -60,7 +60,7 @@ class HostileRepository : public ::testing::Test {
   void expect_refused(const std::string& what, const std::function<void(SyntheticBackup&)>& add,
                       const std::string& named) {
     SCOPED_TRACE(what);
-    wal::TestRepository forged;
+    repository::OpenWorld forged;
     SyntheticBackup backup(forged);
     backup.cluster();
     add(backup);
@@ -83,7 +83,7 @@ class HostileRepository : public ::testing::Test {
   }
   /// Restores what must be restored; returns where.
   std::string restore_with(const std::function<void(SyntheticBackup&)>& add) {
-    wal::TestRepository repository;
+    repository::OpenWorld repository;
     SyntheticBackup backup(repository);
     backup.cluster();
     add(backup);

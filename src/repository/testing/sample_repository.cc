@@ -18,11 +18,11 @@ storage::ObjectKey key_of(std::string_view text) { return MUST(storage::ObjectKe
 
 SampleKey::SampleKey(RandomSource& random, const Clock& clock)
     : directory_(MUST(TemporaryDirectory::create("/tmp", "ssb-key-"))) {
-  Bytes secret(32);
-  random.fill(secret);
+  secret_.resize(32);
+  random.fill(secret_);
   auto path = directory_.path() + "/repository.key";
   auto fd = MUST(open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  MUST(write_all(fd, secret, path));
+  MUST(write_all(fd, secret_, path));
   MUST(fd.close());
   wrapper_ = MUST(crypto::KeyFileWrapper::open(path, random, clock));
 }
@@ -38,7 +38,7 @@ SampleWorld::SampleWorld()
   settings.cluster = "demo";
   settings.state_directory = state.path();
   identity.cluster = "demo";
-  identity.system_identifier = {7000000000000000001};
+  identity.system_identifier = kSystem;
   identity.major_version = 15;
   identity.catalog_version = 202209061;
   identity.page_size = 8192;
@@ -48,13 +48,19 @@ SampleWorld::SampleWorld()
 
 SampleWorld::SampleWorld(storage::ObjectStore& other_store) : SampleWorld() { store = &other_store; }
 
-Collaborators SampleWorld::collaborators() { return {*store, {key.wrapper()}, random, clock, log}; }
+Collaborators SampleWorld::collaborators(storage::ObjectStore& other_store) {
+  return {other_store, {key.wrapper()}, random, clock, log};
+}
 
 Result<std::unique_ptr<Repository>> SampleWorld::try_open() {
   return Repository::open_for_writing(settings, identity, collaborators());
 }
 
 std::unique_ptr<Repository> SampleWorld::open() { return MUST(try_open()); }
+
+std::unique_ptr<Repository> SampleWorld::open(storage::ObjectStore& other_store) {
+  return MUST(Repository::open_for_writing(settings, identity, collaborators(other_store)));
+}
 
 std::unique_ptr<Repository> SampleWorld::open_for_reading() {
   return MUST(Repository::open_for_reading(settings, std::nullopt, collaborators()));

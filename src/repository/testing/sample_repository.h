@@ -25,14 +25,19 @@ class SampleKey {
  public:
   SampleKey(RandomSource& random, const Clock& clock);
   crypto::KeyWrapper* wrapper() { return wrapper_.get(); }
+  const Bytes& secret() const { return secret_; }  // what the file holds
 
  private:
   TemporaryDirectory directory_;
+  Bytes secret_;
   std::unique_ptr<crypto::KeyFileWrapper> wrapper_;
 };
 
-/// What every test of this folder begins with.
+/// What every test begins with that needs a repository. Time stands still unless the test moves it; what has to wait
+/// (a store that hangs, files that must be older than now) gets a SystemClock of the test's own.
 struct SampleWorld {
+  static constexpr SystemIdentifier kSystem{7000000000000000001u};
+
   SampleWorld();
   explicit SampleWorld(storage::ObjectStore& other_store);
 
@@ -46,9 +51,11 @@ struct SampleWorld {
   Repository::Settings settings;
   ClusterIdentity identity;
 
-  Collaborators collaborators();
+  Collaborators collaborators() { return collaborators(*store); }
+  Collaborators collaborators(storage::ObjectStore& other_store);
   Result<std::unique_ptr<Repository>> try_open();
   std::unique_ptr<Repository> open();  // for writing; a failure ends the test program
+  std::unique_ptr<Repository> open(storage::ObjectStore& other_store);
   std::unique_ptr<Repository> open_for_reading();
 };
 

@@ -3,12 +3,12 @@
 
 #include "base/crc32c.h"
 #include "base/time.h"
-#include "wal/testing/test_repository.h"
+#include "repository/testing/open_world.h"
 
 namespace spendsync::restore {
 
 /// global/pg_control as initdb of PostgreSQL 15 makes it, for the test repository's cluster or another.
-inline Bytes synthetic_control_file(SystemIdentifier system = wal::TestRepository::kSystem) {
+inline Bytes synthetic_control_file(SystemIdentifier system = repository::SampleWorld::kSystem) {
   auto bytes = MUST(
       from_hex("65331b713241046b1405000025770d0c01000000000000003341046b00000000b029750100000000b0297501000000000100"
                "0000010000000100000001000000d402000000000000053500000100000000000000cc020000010000000100000001000000"
@@ -27,7 +27,7 @@ inline Bytes synthetic_control_file(SystemIdentifier system = wal::TestRepositor
 
 class SyntheticBackup {
  public:
-  explicit SyntheticBackup(wal::TestRepository& repository) : repository_(repository), run_(repository.begin(1)) {
+  explicit SyntheticBackup(repository::OpenWorld& repository) : repository_(repository), run_(repository.begin(1)) {
     writer_ = MUST(run_->frame_writer());
     summary_.start = {TimelineId{1}, Lsn{0x2000028}};
     summary_.stop = {TimelineId{1}, Lsn{0x2000100}};
@@ -87,7 +87,7 @@ class SyntheticBackup {
   }
 
  private:
-  wal::TestRepository& repository_;
+  repository::OpenWorld& repository_;
   std::unique_ptr<repository::BackupRun> run_;
   std::unique_ptr<repository::FrameWriter> writer_;
   repository::ManifestSummary summary_;

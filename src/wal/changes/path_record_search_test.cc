@@ -2,7 +2,7 @@
 
 #include "base/testing.h"
 #include "postgres/wal/testing/wal_builder.h"
-#include "wal/testing/test_repository.h"
+#include "repository/testing/open_world.h"
 
 namespace spendsync::wal {
 namespace {
@@ -46,7 +46,7 @@ class PathRecordSearchTest : public ::testing::Test {
 
   TemporaryDirectory directory_ = MUST(TemporaryDirectory::create("/tmp", "path-record-"));
   WalBuilder builder_;
-  TestRepository repository_;
+  repository::OpenWorld repository_;
   repository::WalArchive archive_{repository_.repository(), {}};
 };
 

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "postgres/wal/testing/wal_builder.h"
-#include "repository/wal_archive.h"
-#include "wal/testing/test_repository.h"
+#include "repository/testing/sample_repository.h"
 
 namespace spendsync::wal {
 
@@ -12,16 +11,14 @@ class SmallWal {
   static constexpr uint32_t kSegmentSize = 1u << 20;
 
   SmallWal() {
-    identity = {"small", TestRepository::kSystem, 15, 202209061, 8192, kSegmentSize, 1u << 30};
-    repository =
-        MUST(repository::Repository::open_for_writing({"small", ""}, identity, world.collaborators(world.store())));
+    repository = world.open();
     archive = std::make_unique<repository::WalArchive>(*repository, repository::WalArchive::Settings{});
   }
 
   static postgres::WalBuilder builder(uint64_t first_segment = 3) {
     postgres::WalBuilder::Settings settings;
     settings.segment_size = kSegmentSize;
-    settings.system_identifier = TestRepository::kSystem;
+    settings.system_identifier = repository::SampleWorld::kSystem;
     settings.first_segment = first_segment;
     return postgres::WalBuilder(settings);
   }
@@ -35,8 +32,7 @@ class SmallWal {
     for (uint64_t number = first; number <= last; ++number) put({timeline, number}, content);
   }
 
-  TestRepository world;
-  repository::ClusterIdentity identity;
+  repository::SampleWorld world;
   std::unique_ptr<repository::Repository> repository;
   std::unique_ptr<repository::WalArchive> archive;
 };
