@@ -1,33 +1,16 @@
-// Hashes and derived keys (OpenSSL EVP).
+// Derived keys (OpenSSL EVP); the hashes are those of base/sha256.h.
 #pragma once
 
-#include <array>
-#include <memory>
-
 #include "base/secret.h"
+#include "base/sha256.h"
 
 namespace spendsync::crypto {
 
-using Sha256Digest = std::array<std::byte, 32>;
+using spendsync::hmac_sha256;
+using spendsync::Sha256;
+using spendsync::sha256;
+using spendsync::Sha256Digest;
 
-Sha256Digest sha256(ByteView bytes);
-
-/// Incremental SHA-256. One thread at a time.
-class Sha256 {
- public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  void update(ByteView bytes);
-  Sha256Digest finish();
-
- private:
-  void* context_;
-};
-
-/// HMAC-SHA-256.
-Sha256Digest hmac_sha256(std::span<const std::byte> key, ByteView bytes);
 /// HKDF-SHA-256 (RFC 5869), up to 8160 bytes.
 void hkdf_sha256(std::span<const std::byte> input_key, ByteView salt, std::string_view info, MutableBytes out);
 /// Constant time.
