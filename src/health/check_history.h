@@ -12,5 +12,7 @@ namespace spendsync::health {
 /// Item server.history: the next backup would be refused where this is a problem. A standby is passed over.
 CheckItem check_history(repository::Repository& repository, postgres::Connection& connection,
                         const postgres::ServerInfo& server, std::stop_token stop);
+/// The item of a primary of which a comparison has ended so. Pure.
+CheckItem judge_history(const Result<void>& same);
 
 }  // namespace spendsync::health
