@@ -46,10 +46,7 @@ int run(const CommandEntry& command, const std::string& title, const GlobalOptio
 int run_command_line(const std::vector<std::string>& arguments) {
   auto global = std::make_shared<GlobalOptions>();
   const CommandEntry root = command_table(global);
-  const auto failed = [&](int code) {
-    const auto& failure_code = meant_command(root, arguments)->failure_code;
-    return failure_code ? failure_code() : code;
-  };
+  const auto failed = [&](int code) { return failure_code_of(root, arguments, code); };
   try {
     const auto parsed = parse_command_line(root, arguments);
     std::fputs(parsed.output.c_str(), stdout);

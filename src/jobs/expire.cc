@@ -62,13 +62,14 @@ Result<ExpireReport> expire(Wiring& wiring, const ExpireRequest& request) {
     auto plan = plan_for(*folder, wiring.config(), wiring.context().stop);
     if (!plan && report.servers.empty()) return std::move(plan).error();
     if (!plan) {
-      report.failure = std::move(plan).error();
+      report.failure = std::move(plan).error().with_context("of " + describe_earlier(*folder));
       return report;
     }
     report.servers.push_back({.server = folder->identity().system_identifier,
                               .earlier = folder == folders.front() ? std::string() : describe_earlier(*folder),
                               .segment_size = folder->identity().wal_segment_size,
                               .plan = *std::move(plan)});
+    if (request.planned) request.planned(report.servers.back());
     auto done = expire_server(*folder, wiring, request, report.servers.back());
     if (done) continue;
     report.failure = std::move(done).error();

@@ -1,15 +1,12 @@
 // Retention, as the configuration says.
 #pragma once
 
+#include <functional>
+
 #include "jobs/wiring.h"
 #include "retention/expiry.h"
 
 namespace spendsync::jobs {
-
-struct ExpireRequest {
-  bool dry_run = false;
-  bool over_cap = false;  // also where more backups go at once than expire.deletion_cap allows
-};
 
 /// What becomes of one server's backups.
 struct ServerExpiry {
@@ -18,6 +15,12 @@ struct ServerExpiry {
   uint32_t segment_size = 0;
   retention::Plan plan;
   std::optional<retention::ExpiryReport> report{};  // of what was done, up to a failure; empty: nothing
+};
+
+struct ExpireRequest {
+  bool dry_run = false;
+  bool over_cap = false;  // also where more backups go at once than expire.deletion_cap allows
+  std::function<void(const ServerExpiry&)> planned{};  // before anything of this server is removed; may be empty
 };
 
 struct ExpireReport {

@@ -62,6 +62,9 @@ class StreamExport {
 
   /// Found out before the recovery, not after it.
   Result<void> open_output() {
+    if (request_.output.empty() && request_.stream < 0) {
+      return Error(ErrorKind::invalid, "an export needs a file or a stream to be written to");
+    }
     if (request_.output.empty()) return ok();
     path_ = TRY(absolute_path(request_.output));
     const auto place = TRY(restore::normalize_target(path_));

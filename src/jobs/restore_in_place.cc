@@ -77,7 +77,7 @@ class InPlaceRestore {
   Result<void> attempt() {
     TRY(place_.check_staging());
     auto plan = TRY(make_plan());
-    if (place_.state().restored && !place_.unfinished()) {
+    if (!request_.plan_only && place_.state().restored && !place_.unfinished()) {
       if (place_.state().plan == plan.resume_id) return start_only();
       TRY(place_.forget_state());  // of another request, which came to its end but for the start
       place_.begin_anew();

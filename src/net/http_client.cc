@@ -46,8 +46,11 @@ size_t on_header(char* data, size_t size, size_t count, void* user) {
     exchange.overflow = "the answer's header has no end";
     return 0;
   }
-  if (line.starts_with("HTTP/")) {  // after a 100 Continue comes another one
+  if (line.starts_with("HTTP/")) {
+    // After a 100 Continue comes another answer, and libcurl may repeat a request by itself (417).
     exchange.response.headers.clear();
+    exchange.response.body.clear();
+    exchange.response.body_bytes = 0;
     return line.size();
   }
   const auto colon = line.find(':');
@@ -160,6 +163,9 @@ class HttpClient::Channel {
     set(CURLOPT_SSL_VERIFYHOST, 2l);
     if (settings_.ca_file) set(CURLOPT_CAINFO, settings_.ca_file->c_str());
     set(CURLOPT_NOSIGNAL, 1l);
+    set(CURLOPT_QUICK_EXIT, 1l);  // cancelled at once, although a name is being resolved
+    // What is not sealed by TLS is for this host and its network alone.
+    if (request.url.starts_with("http://")) set(CURLOPT_NOPROXY, "*");
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.connect_timeout.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(settings_.minimum_bytes_per_second));
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings_.stall_time.count()));

@@ -41,7 +41,7 @@ class HttpClient {
     std::optional<std::string> ca_file{};  // PEM; empty: those of the system
     std::chrono::milliseconds connect_timeout{10'000};
     /// A transfer that is slower than this for `stall_time` is given up.
-    uint64_t minimum_bytes_per_second = 64u << 10;
+    uint64_t minimum_bytes_per_second = 1u << 10;
     std::chrono::seconds stall_time{30};
     size_t idle_connections = 64;  // kept at most
   };

@@ -23,7 +23,9 @@ void* symbol(const char* name) {
 
 Result<void> load_libcurl() {
   static const bool ready = library() != nullptr && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  if (ready) return {};
+  constexpr unsigned kOldest = 0x075700;  // 7.87.0: CURLOPT_QUICK_EXIT
+  if (ready && curl_version_info(CURLVERSION_NOW)->version_num >= kOldest) return {};
+  if (ready) return Error(ErrorKind::unsupported, "libcurl.so.4 is older than 7.87");
   return Error(ErrorKind::unsupported, "the library libcurl.so.4 cannot be loaded")
       .with_hint("install it: apt-get install libcurl4");
 }
@@ -49,6 +51,7 @@ void* address_of_getinfo() {
 
 extern "C" {
 FORWARD(CURLcode, curl_global_init, (long flags), (flags))
+FORWARD(curl_version_info_data*, curl_version_info, (CURLversion age), (age))
 FORWARD(CURL*, curl_easy_init, (), ())
 FORWARD(void, curl_easy_cleanup, (CURL * curl), (curl))
 FORWARD(void, curl_easy_reset, (CURL * curl), (curl))

@@ -16,7 +16,9 @@ struct ExpireOptions {
 
 Result<int> run_expire(const Process& process, const ExpireOptions& options) {
   auto wiring = TRY(Wiring::open(process, process.sources(), Wiring::Access::writes));
-  const auto report = TRY(jobs::expire(*wiring, {.dry_run = options.dry_run, .over_cap = options.yes}));
+  const auto planned = [&](const jobs::ServerExpiry& server) { print_plan(process.output, server, options.dry_run); };
+  const auto report =
+      TRY(jobs::expire(*wiring, {.dry_run = options.dry_run, .over_cap = options.yes, .planned = planned}));
   print(process.output, report);
   if (report.failure) return *report.failure;
   const int code = report.denied() > 0 ? kIncomplete : kDone;

@@ -103,6 +103,9 @@ Result<int> restore_in_place(const Process& process, Wiring& wiring, const Resto
     return kDone;
   }
   Json fields = restore::to_json(*outcome.report, zone);
+  Json saved = Json::array();
+  for (const auto& name : outcome.saved_wal) saved.push(name);
+  fields.set("saved_wal", std::move(saved));
   fields.set("moved_to", outcome.moved_to.empty() ? Json() : Json(outcome.moved_to));
   return finish(process.output, *outcome.report, zone, std::move(fields), "restore");
 }

@@ -69,7 +69,8 @@ TEST(Help, EveryExampleIsACommandLineThatIsTaken) {
       const auto table = command_table();
       const auto parsed = parse_command_line(table, words);
       EXPECT_NE(parsed.command, nullptr) << parsed.error;
-      EXPECT_EQ(meant_command(table, words)->name, named.command->name);
+      if (parsed.command == nullptr) continue;
+      EXPECT_EQ(parsed.command->name, named.command->name);
     }
   }
 }

@@ -26,6 +26,16 @@ Option valued(const std::string& name, std::string value_name, std::string descr
   return option;
 }
 
+/// An empty text, as "$UNSET" gives: of an option it is a mistake, and means no argument where one may be left out.
+std::function<Result<void>(const std::string&)> unless_empty(const std::string& name,
+                                                             std::function<Result<void>(const std::string&)> take) {
+  return [name, take = std::move(take)](const std::string& text) -> Result<void> {
+    if (!text.empty()) return take(text);
+    if (!name.starts_with('-')) return ok();
+    return Error(ErrorKind::invalid, name + " needs a value, and is given an empty one");
+  };
+}
+
 std::function<Result<void>(const std::string&)> number_into(const std::string& name, std::optional<unsigned>& target,
                                                             Range range) {
   return [name, &target, range](const std::string& text) -> Result<void> {
@@ -89,20 +99,20 @@ Option flag(const std::string& names, bool& target, std::string description) {
 
 Option option(const std::string& name, std::string value_name, std::string& target, std::string description) {
   auto option = valued(name, std::move(value_name), std::move(description));
-  option.take = [&target](const std::string& text) -> Result<void> {
+  option.take = unless_empty(option.names.back(), [&target](const std::string& text) -> Result<void> {
     target = text;
     return ok();
-  };
+  });
   return option;
 }
 
 Option option(const std::string& name, std::string value_name, std::optional<std::string>& target,
               std::string description) {
   auto option = valued(name, std::move(value_name), std::move(description));
-  option.take = [&target](const std::string& text) -> Result<void> {
+  option.take = unless_empty(option.names.back(), [&target](const std::string& text) -> Result<void> {
     target = text;
     return ok();
-  };
+  });
   return option;
 }
 
@@ -110,16 +120,18 @@ Option option(const std::string& name, std::string value_name, std::vector<std::
               std::string description) {
   auto option = valued(name, std::move(value_name), std::move(description));
   option.repeats = true;
-  option.take = [&target](const std::string& text) -> Result<void> {
+  option.take = unless_empty(option.names.back(), [&target](const std::string& text) -> Result<void> {
     target.push_back(text);
     return ok();
-  };
+  });
   return option;
 }
 
 Option number(const std::string& name, std::optional<unsigned>& target, Range range, std::string description) {
   auto option = valued(name, "N", std::move(description));
-  option.take = number_into(option.names.back(), target, {range.least, std::min<uint64_t>(range.most, UINT32_MAX)});
+  option.take =
+      unless_empty(option.names.back(),
+                   number_into(option.names.back(), target, {range.least, std::min<uint64_t>(range.most, UINT32_MAX)}));
   return option;
 }
 

@@ -47,9 +47,29 @@ std::string path_of(const std::vector<const CommandEntry*>& way) {
   return path;
 }
 
-bool asks_for(const std::vector<std::string>& arguments, const std::vector<std::string>& names) {
+/// "--help", "-h" and "-qh"; nothing behind "--".
+bool asks_for_help(const std::vector<std::string>& arguments) {
   const auto end = std::ranges::find(arguments, "--");
-  return std::any_of(arguments.begin(), end, [&](const auto& word) { return std::ranges::count(names, word) > 0; });
+  return std::any_of(arguments.begin(), end, [](const std::string& word) {
+    const bool flags = word.size() > 1 && word.front() == '-' && word.find_first_not_of("qvh", 1) == std::string::npos;
+    return word == "--help" || word.starts_with("--help=") || (flags && word.find('h') != std::string::npos);
+  });
+}
+
+bool asks_for_version(const std::vector<std::string>& arguments) {
+  const auto end = std::ranges::find(arguments, "--");
+  return std::find(arguments.begin(), end, "--version") != end;
+}
+
+/// Whether the command's words stand among these in their order, whatever stands between.
+bool may_mean(const std::string& path, const std::vector<std::string>& arguments) {
+  size_t begin = 0;
+  for (const auto& argument : arguments) {
+    const auto end = std::min(path.find(' ', begin), path.size());
+    if (argument == path.substr(begin, end - begin)) begin = end + 1;
+    if (begin > path.size()) return true;
+  }
+  return false;
 }
 
 // ---- the library's view of the table
@@ -168,32 +188,35 @@ std::string message_of(const CLI::ParseError& error, const CLI::App& app, const 
   }
   const std::string what = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-    return what.substr(0, what.find(':')) + " needs a value";
+    const bool twice = what.find("At Most") != std::string::npos;
+    return what.substr(0, what.find(':')) + (twice ? " is given more than once" : " needs a value");
   }
   return what;
 }
 
 }  // namespace
 
-const CommandEntry* meant_command(const CommandEntry& root, const std::vector<std::string>& arguments) {
-  return way_of(root, arguments).back();
+int failure_code_of(const CommandEntry& root, const std::vector<std::string>& arguments, int code) {
+  for (const auto& named : all_commands(root)) {
+    if (named.command->failure_code && may_mean(named.path, arguments)) return named.command->failure_code();
+  }
+  return code;
 }
 
 ParsedCommandLine parse_command_line(const CommandEntry& root, const std::vector<std::string>& arguments) {
   ParsedCommandLine parsed;
   const auto way = way_of(root, arguments);
   const auto path = path_of(way);
-  if (asks_for(arguments, {"-h", "--help"})) {
+  if (asks_for_help(arguments)) {
     parsed.output = help_text(root, path);
     return parsed;
   }
-  if (asks_for(arguments, {"--version"})) {
+  if (asks_for_version(arguments)) {
     parsed.output = fmt::format("{} {}\n", root.name, SSB_VERSION);
     return parsed;
   }
   auto fail = [&](const std::string& message) {
-    const auto& failure_code = way.back()->failure_code;
-    parsed.exit_code = failure_code ? failure_code() : kUsage;
+    parsed.exit_code = failure_code_of(root, arguments, kUsage);
     parsed.error = fmt::format("error: {} [{}]\nhint: see '{}{}{} --help'\n", message, code_of(Condition::command_line),
                                root.name, path.empty() ? "" : " ", path);
   };

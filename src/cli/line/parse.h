@@ -21,7 +21,8 @@ struct ParsedCommandLine {
 /// `root` is the table: what it is bound to holds the options afterwards.
 ParsedCommandLine parse_command_line(const CommandEntry& root, const std::vector<std::string>& arguments);
 
-/// The command that the words mean as far as they can be understood, mistakes or not; never null, at least `root`.
-const CommandEntry* meant_command(const CommandEntry& root, const std::vector<std::string>& arguments);
+/// `code`, or what CommandEntry::failure_code says of a command whose words stand among these, wherever: a mistake may
+/// hide which command is meant ("--confg FILE wal get %f %p"), and of `wal get` no mistake may look like an answer.
+int failure_code_of(const CommandEntry& root, const std::vector<std::string>& arguments, int code);
 
 }  // namespace spendsync::cli

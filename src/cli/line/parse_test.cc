@@ -49,6 +49,7 @@ TEST(CommandLine, SaysWhatIsMissingAndWhatIsTooMuch) {
   EXPECT_THAT(parse({"list", "full", "3", "4"}).error, HasSubstr("`list` takes no further argument: '4'"));
   EXPECT_THAT(parse({"restore", "--target"}).error, HasSubstr("--target needs a value"));
   EXPECT_THAT(parse({"verify"}).error, HasSubstr("or --all is required"));
+  EXPECT_THAT(parse({"--config", "a", "list", "--config", "b"}).error, HasSubstr("--config is given more than once"));
 }
 
 TEST(CommandLine, RefusesValuesThatAreNone) {
@@ -115,22 +116,50 @@ TEST(CommandLine, PutsEachValueWhereItBelongs) {
   EXPECT_EQ(bound.rate, 2u << 20);
 }
 
+/// As an unset variable in quotes leaves it.
+TEST(CommandLine, AnEmptyTextIsNoValueOfAnOptionAndNoArgument) {
+  Bound bound;
+  const auto root = table(bound);
+  for (const auto& words :
+       {Words{"--config", "", "run", "x"}, {"run", "x", "--place="}, {"run", "x", "--workers", ""}}) {
+    EXPECT_THAT(parse_command_line(root, words).error, HasSubstr("needs a value"));
+  }
+  EXPECT_THAT(parse({"export", "--latest", "--format", "tar", "--output", ""}).error,
+              HasSubstr("--output needs a value, and is given an empty one"));
+  EXPECT_NE(parse({"list", "", "30"}).command, nullptr);
+}
+
 TEST(CommandLine, MistakesOfWalGetNeverLookLikeTheEndOfWal) {
   for (const auto& words : {Words{"wal", "get"},
                             {"wal", "get", "a", "b", "--bogus"},
                             {"wal", "get", "a", "b", "c"},
                             {"--bogus", "wal", "get", "a", "b"},
-                            {"--config", "keys", "wal", "get"}}) {
+                            {"--config", "keys", "wal", "get"},
+                            // What an unquoted blank, an unset variable or a mistyped word before it leads to.
+                            {"--config", "/etc/my", "conf.yml", "wal", "get", "a", "b"},
+                            {"--config", "wal", "get", "a", "b"},
+                            {"--confg", "/etc/x.yml", "wal", "get", "a", "b"},
+                            {"wal", "--plan", "p", "get", "a", "b"},
+                            {"--config", "", "wal", "get", "a", "b"},
+                            {"--", "wal", "get", "a", "b"}}) {
+    SCOPED_TRACE(::testing::PrintToString(words));
     const auto parsed = parse(words);
     EXPECT_EQ(parsed.command, nullptr);
     EXPECT_EQ(parsed.exit_code, 126);
   }
   EXPECT_EQ(parse({"wal", "push"}).exit_code, 2);
-  EXPECT_EQ(parse({"explain", "wal", "get"}).exit_code, 2) << "`wal` and `get` are arguments there";
+  EXPECT_EQ(failure_code_of(command_table(), {"--bogus", "wal", "get"}, 1), 126);
+  EXPECT_EQ(failure_code_of(command_table(), {"get", "wal"}, 1), 1);
 }
 
 TEST(CommandLine, HelpAndVersionAreNoMistakes) {
-  for (const auto& words : {Words{"--help"}, {"--version"}, {"restore", "--help"}, {"restore", "--bogus", "-h"}}) {
+  for (const auto& words : {Words{"--help"},
+                            {"--version"},
+                            {"restore", "--help"},
+                            {"restore", "--bogus", "-h"},
+                            {"expire", "-vh"},
+                            {"expire", "--help=yes"}}) {
+    SCOPED_TRACE(::testing::PrintToString(words));
     const auto parsed = parse(words);
     EXPECT_EQ(parsed.command, nullptr);
     EXPECT_EQ(parsed.exit_code, 0);

@@ -108,25 +108,6 @@ Json sweeps_json(const std::vector<retention::Sweep>& sweeps) {
   return array;
 }
 
-void print_plan(const Output& output, const jobs::ServerExpiry& server, bool dry_run) {
-  const auto& plan = server.plan;
-  if (plan.empty()) {
-    output.line("nothing to expire");
-  } else {
-    print_backups(output, plan, dry_run ? "would " : "");
-    print_wal(output, plan, server.segment_size);
-  }
-  print_sweeps(output, plan);
-  if (dry_run) print_kept(output, plan);
-  if (plan.before == plan.after) {
-    output.line("any moment can be recovered: " + window_text(plan.after) + ", as before");
-  } else {
-    output.line("any moment can be recovered: " + window_text(plan.after));
-    output.line("  before: " + window_text(plan.before));
-  }
-  for (const auto& warning : plan.warnings) output.line("warning: " + warning);
-}
-
 void print_report(const Output& output, const ExpiryReport& report) {
   output.line(
       fmt::format("expired {} backup(s), {} unfinished run(s), {} log record(s), {} WAL segment(s); {} object(s) "
@@ -165,14 +146,32 @@ Json plan_json(const Plan& plan, uint32_t segment_size) {
 
 }  // namespace
 
+void print_plan(const Output& output, const jobs::ServerExpiry& server, bool dry_run) {
+  const auto& plan = server.plan;
+  if (!server.earlier.empty()) output.line("of " + server.earlier + ":");
+  if (plan.empty()) {
+    output.line("nothing to expire");
+  } else {
+    print_backups(output, plan, dry_run ? "would " : "");
+    print_wal(output, plan, server.segment_size);
+  }
+  print_sweeps(output, plan);
+  if (dry_run) print_kept(output, plan);
+  if (plan.before == plan.after) {
+    output.line("any moment can be recovered: " + window_text(plan.after) + ", as before");
+  } else {
+    output.line("any moment can be recovered: " + window_text(plan.after));
+    output.line("  before: " + window_text(plan.before));
+  }
+  for (const auto& warning : plan.warnings) output.line("warning: " + warning);
+  if (dry_run && plan.over_cap) output.line("warning: this is over expire.deletion_cap: it takes --yes");
+}
+
 void print(const Output& output, const jobs::ExpireReport& report) {
   for (const auto& server : report.servers) {
+    if (!server.report) continue;
     if (!server.earlier.empty()) output.line("of " + server.earlier + ":");
-    print_plan(output, server, report.dry_run);
-    if (report.dry_run && server.plan.over_cap) {
-      output.line("warning: this is over expire.deletion_cap: it takes --yes");
-    }
-    if (server.report) print_report(output, *server.report);
+    print_report(output, *server.report);
   }
 }
 

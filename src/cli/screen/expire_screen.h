@@ -7,6 +7,9 @@
 
 namespace spendsync::cli {
 
+/// What is going to be done, told before it is.
+void print_plan(const Output& output, const jobs::ServerExpiry& server, bool dry_run);
+/// What was done.
 void print(const Output& output, const jobs::ExpireReport& report);
 Json to_json(const jobs::ExpireReport& report);
 
